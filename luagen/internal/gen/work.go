@@ -1,0 +1,193 @@
+package gen
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// term is a part of a check's work: Steps times the value of each parameter in Per.
+type term struct {
+	Steps int64
+	Per   []string
+}
+
+// assumedWork stands in for a script that could not be read: it errs on the side of
+// refusing large costs.
+var assumedWork = []term{{Steps: 10}, {Steps: 1, Per: []string{"cost"}}}
+
+// measureWork reads a check script and estimates what it costs Redis: a step for each
+// command that it calls, and for each turn of a numeric loop, whose number of turns is
+// told from the ARGV names that flow into its bounds. Branches count as if all of them
+// were taken.
+func measureWork(s luaScript, argv []string, p *problems) []term {
+	source := s.Source
+	if strings.HasPrefix(source, "#!") { // Redis's shebang is not Lua
+		source = "--" + source
+	}
+	chunk, err := parse.Parse(strings.NewReader(source), s.File)
+	if err != nil {
+		p.noticef(s.File, "this luagen's Lua parser cannot read it (%s); its work is assumed to grow with the cost",
+			strings.Join(strings.Fields(err.Error()), " "))
+		return assumedWork
+	}
+	a := &workAnalysis{
+		argv:      argv,
+		flows:     map[string][]string{},
+		callers:   map[string]bool{},
+		functions: map[string][]ast.Stmt{},
+	}
+	a.learn(chunk) // twice, since a loop may use what its end assigns
+	a.learn(chunk)
+	return a.stmts(chunk, nil, nil)
+}
+
+// workAnalysis knows names by their text alone. A script that gives one name to two
+// things is only overestimated.
+type workAnalysis struct {
+	argv      []string
+	flows     map[string][]string   // variable -> the ARGV names that flow into it
+	callers   map[string]bool       // names that stand for redis.call
+	functions map[string][]ast.Stmt // local functions
+}
+
+// learn gathers assignments and functions.
+func (a *workAnalysis) learn(stmts []ast.Stmt) {
+	for _, s := range stmts {
+		switch s := s.(type) {
+		case *ast.LocalAssignStmt:
+			for i, name := range s.Names {
+				if i < len(s.Exprs) {
+					a.assign(name, s.Exprs[i])
+				}
+			}
+		case *ast.AssignStmt:
+			for i, left := range s.Lhs {
+				if name, ok := left.(*ast.IdentExpr); ok && i < len(s.Rhs) {
+					a.assign(name.Value, s.Rhs[i])
+				}
+			}
+		}
+		for _, inner := range blocks(s) {
+			a.learn(inner)
+		}
+	}
+}
+
+func (a *workAnalysis) assign(name string, e ast.Expr) {
+	if isRedisCall(e) {
+		a.callers[name] = true
+	}
+	if f, ok := e.(*ast.FunctionExpr); ok {
+		a.functions[name] = f.Stmts
+		a.learn(f.Stmts)
+		return
+	}
+	for _, arg := range a.inflow(e) {
+		if !slices.Contains(a.flows[name], arg) {
+			a.flows[name] = append(a.flows[name], arg)
+		}
+	}
+}
+
+// inflow lists the ARGV names that flow into an expression. What Redis answers is
+// state, and stands for none.
+func (a *workAnalysis) inflow(e ast.Expr) []string {
+	var names []string
+	walkExpr(e, func(e ast.Expr) bool {
+		switch e := e.(type) {
+		case *ast.IdentExpr:
+			names = append(names, a.flows[e.Value]...)
+		case *ast.AttrGetExpr:
+			object, _ := e.Object.(*ast.IdentExpr)
+			index, _ := e.Key.(*ast.NumberExpr)
+			if object != nil && object.Value == "ARGV" && index != nil {
+				if n, err := strconv.Atoi(index.Value); err == nil && n >= 1 && n <= len(a.argv) {
+					names = append(names, a.argv[n-1])
+				}
+			}
+		case *ast.FuncCallExpr:
+			return !a.callsRedis(e)
+		}
+		return true
+	})
+	return names
+}
+
+// stmts adds up the work of statements that run once for each value of per.
+func (a *workAnalysis) stmts(stmts []ast.Stmt, per, inside []string) []term {
+	var terms []term
+	for _, s := range stmts {
+		for _, e := range exprs(s) {
+			terms = merge(terms, a.expr(e, per, inside))
+		}
+		turns := per
+		if loop, ok := s.(*ast.NumberForStmt); ok {
+			counts := slices.DeleteFunc(append(a.inflow(loop.Init), a.inflow(loop.Limit)...), notACount)
+			slices.Sort(counts)
+			if counts = slices.Compact(counts); len(counts) > 0 {
+				turns = append(slices.Clone(per), counts[0])
+				terms = merge(terms, []term{{Steps: 1, Per: turns}})
+			}
+		}
+		for _, inner := range blocks(s) {
+			terms = merge(terms, a.stmts(inner, turns, inside))
+		}
+	}
+	return terms
+}
+
+// expr counts the commands in an expression, through calls of local functions; inside
+// names the functions being counted, so that a recursive one ends.
+func (a *workAnalysis) expr(e ast.Expr, per, inside []string) []term {
+	var terms []term
+	walkExpr(e, func(e ast.Expr) bool {
+		call, ok := e.(*ast.FuncCallExpr)
+		if !ok {
+			return true
+		}
+		if a.callsRedis(call) {
+			terms = merge(terms, []term{{Steps: 1, Per: per}})
+		} else if name, ok := call.Func.(*ast.IdentExpr); ok && !slices.Contains(inside, name.Value) {
+			terms = merge(terms, a.stmts(a.functions[name.Value], per, append(slices.Clone(inside), name.Value)))
+		}
+		return true
+	})
+	return terms
+}
+
+func (a *workAnalysis) callsRedis(call *ast.FuncCallExpr) bool {
+	name, ok := call.Func.(*ast.IdentExpr)
+	return isRedisCall(call.Func) || ok && a.callers[name.Value]
+}
+
+func isRedisCall(e ast.Expr) bool {
+	get, ok := e.(*ast.AttrGetExpr)
+	if !ok {
+		return false
+	}
+	object, _ := get.Object.(*ast.IdentExpr)
+	key, _ := get.Key.(*ast.StringExpr)
+	return object != nil && key != nil && object.Value == "redis" && (key.Value == "call" || key.Value == "pcall")
+}
+
+// notACount reports whether a parameter measures time or speed; loops turn by counts.
+func notACount(name string) bool {
+	return name == "now" || strings.HasSuffix(name, "Ms") || strings.HasSuffix(name, "PerSec")
+}
+
+// merge adds terms of the same factors together, keeping the order of first sight.
+func merge(into, more []term) []term {
+	for _, t := range more {
+		i := slices.IndexFunc(into, func(o term) bool { return slices.Equal(o.Per, t.Per) })
+		if i < 0 {
+			into = append(into, t)
+		} else {
+			into[i].Steps += t.Steps
+		}
+	}
+	return into
+}

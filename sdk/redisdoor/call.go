@@ -1,0 +1,96 @@
+package redisdoor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gomodule/redigo/redis"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+)
+
+// do runs one command. Without a context to watch it spares redigo the goroutine that
+// watches it.
+func do(ctx context.Context, conn redis.Conn, command string, args []any) (any, error) {
+	if ctx.Done() == nil {
+		return conn.Do(command, args...)
+	}
+	return redis.DoContext(conn, ctx, command, args...)
+}
+
+func receive(ctx context.Context, conn redis.Conn) (any, error) {
+	if ctx.Done() == nil {
+		return conn.Receive()
+	}
+	return redis.ReceiveContext(conn, ctx)
+}
+
+// isNoScript reports whether Redis answered that it does not know the script: the one
+// answer after which a check may be sent again, since it did not run.
+func isNoScript(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && replyCode(reply) == "NOSCRIPT"
+}
+
+func replyCode(reply redis.Error) string {
+	code, _, _ := strings.Cut(string(reply), " ")
+	return code
+}
+
+// Answers that say Redis cannot serve now, though it may later. Redis gives each of
+// them before a script's first write.
+var unavailableCodes = []string{
+	"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN",
+}
+
+// Answers, besides those, that Redis gives before a script's first write. WRONGTYPE is
+// one since a script of the contract touches one key: its first command on it fails.
+// NOPERM is none: a user may be allowed a script's first write and not its second.
+var untouchedCodes = []string{
+	"ASK", "CROSSSLOT", "MOVED", "NOAUTH", "NOSCRIPT", "WRONGPASS", "WRONGTYPE",
+}
+
+// connectFault describes a connection that could not be had: nothing was sent.
+func connectFault(ctx context.Context, op string, err error) error {
+	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, Err: err}
+	if !endedContext(ctx, fault) {
+		fault.Kind = throttlekit.ErrUnavailable
+	}
+	return fault
+}
+
+// callFault describes a call that was sent, or may have been, and brought no reply to
+// decode.
+func callFault(ctx context.Context, op string, err error) error {
+	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, MayHaveConsumed: true, Err: err}
+	var reply redis.Error
+	switch {
+	case errors.As(err, &reply):
+		fault.Source = throttlekit.SourceServer
+		code := replyCode(reply)
+		unavailable := slices.Contains(unavailableCodes, code)
+		if unavailable {
+			fault.Kind = throttlekit.ErrUnavailable
+		}
+		fault.MayHaveConsumed = !unavailable && !slices.Contains(untouchedCodes, code)
+	case endedContext(ctx, fault):
+	default:
+		fault.Kind = throttlekit.ErrUnavailable
+	}
+	return fault
+}
+
+// endedContext reports whether the fault is the caller's own context, and if so makes
+// sure that errors.Is finds it: redigo may have met its deadline as an I/O timeout.
+func endedContext(ctx context.Context, fault *throttlekit.Error) bool {
+	ended := ctx.Err()
+	if ended == nil {
+		return errors.Is(fault.Err, context.DeadlineExceeded) || errors.Is(fault.Err, context.Canceled)
+	}
+	if !errors.Is(fault.Err, ended) {
+		fault.Err = errors.Join(ended, fault.Err)
+	}
+	return true
+}

@@ -1,0 +1,135 @@
+package redisdoor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
+)
+
+// Limiter is one strategy on one Redis, for any number of keys. It is safe for
+// concurrent use.
+type Limiter struct {
+	door     *Door
+	plan     *script.Plan
+	settings settings
+	sha1     any // boxed once rather than for every call
+	source   any
+}
+
+var _ throttlekit.Limiter = (*Limiter)(nil)
+
+func newLimiter(d *Door, plan *script.Plan, s settings) *Limiter {
+	check := plan.Definition().Check
+	return &Limiter{door: d, plan: plan, settings: s, sha1: check.SHA1, source: check.Source}
+}
+
+// Check implements [throttlekit.Limiter] with one EVALSHA at the Redis server's time.
+func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
+	return l.checkOne(ctx, key, 1, serverClock)
+}
+
+// CheckN implements [throttlekit.Limiter] with one EVALSHA at the Redis server's time.
+func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
+	return l.checkOne(ctx, key, cost, serverClock)
+}
+
+// CheckAt is CheckN at an instant of the caller's choosing, cut to the millisecond, for
+// replay and tests. Clients that share a key must not mix it with checks at the
+// server's time. The epoch itself is [throttlekit.ErrInvalidArgument]: on the wire it
+// stands for the server's time.
+func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
+	ms := now.UnixMilli()
+	if ms == 0 || ms > throttlekit.MaxCost || ms < -throttlekit.MaxCost {
+		return throttlekit.Decision{}, &throttlekit.Error{Op: opCheck, Kind: throttlekit.ErrInvalidArgument,
+			Err: fmt.Errorf("now is %d ms after the epoch, want any within 2^53-1 but 0, which stands for the server's clock", ms)}
+	}
+	return l.checkOne(ctx, key, cost, ms)
+}
+
+// Peek implements [throttlekit.Limiter]; this door does not offer it yet.
+func (l *Limiter) Peek(context.Context, string) (throttlekit.Decision, error) {
+	return throttlekit.Decision{}, &throttlekit.Error{Op: opPeek, Kind: throttlekit.ErrNotSupported}
+}
+
+// Forecast implements [throttlekit.Limiter]; this door does not offer it yet.
+func (l *Limiter) Forecast(context.Context, string, int64) (throttlekit.Forecast, error) {
+	return throttlekit.Forecast{}, &throttlekit.Error{Op: opForecast, Kind: throttlekit.ErrNotSupported}
+}
+
+// The operations, as errors name them.
+const (
+	opCheck     = "check"
+	opCheckMany = "checkMany"
+	opPeek      = "peek"
+	opForecast  = "forecast"
+	opReplay    = "replay"
+)
+
+// serverClock is the now that stands for the Redis server's own time. It is text, so
+// that no call has to box a number.
+const serverClock = "0"
+
+func (l *Limiter) checkOne(ctx context.Context, key string, cost int64, now any) (throttlekit.Decision, error) {
+	if err := l.validate(opCheck, cost); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	if err := l.door.enter(ctx, opCheck); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	defer l.door.calls.leave()
+
+	conn, err := l.door.pool.GetContext(ctx)
+	if err != nil {
+		return throttlekit.Decision{}, connectFault(ctx, opCheck, err)
+	}
+	defer conn.Close() // hands it back to the pool; a broken one reported itself already
+
+	reply, err := do(ctx, conn, "EVALSHA", l.args(l.sha1, key, now, cost))
+	if isNoScript(err) {
+		reply, err = do(ctx, conn, "EVAL", l.args(l.source, key, now, cost))
+	}
+	return l.decide(ctx, opCheck, reply, err)
+}
+
+// validate refuses what must not be sent.
+func (l *Limiter) validate(op string, cost int64) error {
+	if err := throttlekit.ValidateCost(op, cost); err != nil {
+		return err
+	}
+	if work := l.plan.Work(cost); work > l.settings.maxWork {
+		return &throttlekit.Error{Op: op, Kind: throttlekit.ErrInvalidArgument,
+			Err: fmt.Errorf("a cost of %d is %d steps of work for Redis, which waits for nobody else meanwhile; want at most %d, or raise it by WithMaxWork",
+				cost, work, l.settings.maxWork)}
+	}
+	return nil
+}
+
+// args are the arguments of EVALSHA or EVAL.
+func (l *Limiter) args(script any, key string, now, cost any) []any {
+	args := make([]any, 0, 16)
+	args = append(args, script, 1, l.key(key))
+	return l.plan.AppendArgv(args, now, cost)
+}
+
+func (l *Limiter) key(key string) string {
+	if l.settings.prefix == "" {
+		return key
+	}
+	return l.settings.prefix + ":" + key
+}
+
+// decide turns what Redis answered to one check into a decision or a fault.
+func (l *Limiter) decide(ctx context.Context, op string, reply any, err error) (throttlekit.Decision, error) {
+	if err != nil {
+		return throttlekit.Decision{}, callFault(ctx, op, err)
+	}
+	d, err := l.plan.Decode(reply)
+	if err != nil {
+		return throttlekit.Decision{}, &throttlekit.Error{Op: op, Source: throttlekit.SourceDecoding,
+			Kind: throttlekit.ErrMalformedReply, MayHaveConsumed: true, Err: err}
+	}
+	return d, nil
+}

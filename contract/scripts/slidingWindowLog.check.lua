@@ -48,12 +48,12 @@ for i = 1, units do
     batch = {}
   end
 end
-redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
-
 -- Read back rather than reckoned: after a step back of the clock a member may have
--- taken the place of one that had its name.
+-- taken the place of one that had its name. And before the expiry is set: Redis deletes
+-- at once what expires within the millisecond.
 local oldest = now
 if count > 0 then
   oldest = instantAt(0)
 end
+redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
 return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}

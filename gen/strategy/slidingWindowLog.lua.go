@@ -48,8 +48,8 @@ var slidingWindowLogDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "slidingWindowLog.check",
 		Source: slidingWindowLogCheckSource,
-		SHA1:   "23be410b85beff45384f6ddcae922fff5878de0e",
-		SHA256: "ff44328d7ea2ebdc0e71bd7eb5467bb08ef38992e38a4ac8e4f2d1c5a9dcd7ab",
+		SHA1:   "7e5c963da5d4ea02f46b643fb1c120a20d724bfc",
+		SHA256: "9207c9be1d62d0b55c79a51924f9b17b517cc705a0a3e98a8dc9a3d60eaca9cd",
 	},
 	Read: script.Script{
 		Name:   "slidingWindowLog.read",
@@ -112,14 +112,14 @@ for i = 1, units do
     batch = {}
   end
 end
-redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
-
 -- Read back rather than reckoned: after a step back of the clock a member may have
--- taken the place of one that had its name.
+-- taken the place of one that had its name. And before the expiry is set: Redis deletes
+-- at once what expires within the millisecond.
 local oldest = now
 if count > 0 then
   oldest = instantAt(0)
 end
+redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
 return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}`
 
 // scripts/slidingWindowLog.read.lua, byte for byte.

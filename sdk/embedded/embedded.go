@@ -79,6 +79,6 @@ func (r *Redis) run(ctx context.Context) {
 // sha1Allowed asks the package itself: in FIPS-only mode it panics.
 func sha1Allowed() (allowed bool) {
 	defer func() { allowed = recover() == nil }()
-	sha1.New().Write([]byte{0})
+	sha1.Sum(nil)
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -83,9 +84,13 @@ func callFault(ctx context.Context, op string, err error) error {
 }
 
 // endedContext reports whether the fault is the caller's own context, and if so makes
-// sure that errors.Is finds it: redigo may have met its deadline as an I/O timeout.
+// sure that errors.Is finds it: redigo meets the deadline as an I/O timeout, often a
+// moment before the context says so itself.
 func endedContext(ctx context.Context, fault *throttlekit.Error) bool {
 	ended := ctx.Err()
+	if deadline, ok := ctx.Deadline(); ok && ended == nil && !time.Now().Before(deadline) {
+		ended = context.DeadlineExceeded
+	}
 	if ended == nil {
 		return errors.Is(fault.Err, context.DeadlineExceeded) || errors.Is(fault.Err, context.Canceled)
 	}

@@ -77,11 +77,13 @@ type Derived struct {
 	Meaning string
 }
 
-// Term is one part of the work that a check is for Redis: Steps, times the value of
-// each parameter named in Per, where "cost" stands for the cost of the check.
+// Term is one part of the work that a check is for Redis: Steps times the values of
+// Per.
 type Term struct {
+	// Steps counts commands and turns of loops.
 	Steps int64
-	Per   []string
+	// Per names parameters; "cost" stands for the cost of the check.
+	Per []string
 }
 
 // MaxReply is how many elements a check's reply may have.

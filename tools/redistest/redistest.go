@@ -87,19 +87,25 @@ func start(tb testing.TB, args ...string) (url string, ok bool) {
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // killed below, or its log says why it ended
+	}()
 	tb.Cleanup(func() {
 		_ = cmd.Process.Kill() // it holds nothing worth saving
-		_ = cmd.Wait()
+		<-exited
 	})
-	if err := awaitPing(socket); err != nil {
+	if err := awaitPing(socket, exited); err != nil {
 		tb.Fatalf("redis-server did not start: %v", err)
 	}
 	return "unix://" + socket, true
 }
 
-// awaitPing asks until the server answers; how long that takes decides nothing.
-func awaitPing(socket string) error {
-	deadline := time.Now().Add(10 * time.Second)
+// awaitPing asks until the server answers or has exited; how long that takes decides
+// nothing.
+func awaitPing(socket string, exited <-chan struct{}) error {
+	deadline := time.After(10 * time.Second)
 	for {
 		conn, err := redis.Dial("unix", socket)
 		if err == nil {
@@ -111,9 +117,12 @@ func awaitPing(socket string) error {
 		if err == nil || errors.As(err, &answered) {
 			return nil
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-exited:
+			return errors.New("it exited")
+		case <-deadline:
 			return err
+		case <-time.After(2 * time.Millisecond):
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }

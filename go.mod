@@ -3,15 +3,15 @@ module github.com/throttlekit/throttlekit-go
 go 1.25.0
 
 require (
-	connectrpc.com/connect v1.20.0 // indirect
-	connectrpc.com/grpchealth v1.5.0 // indirect
-	github.com/alicebob/miniredis/v2 v2.40.0 // indirect
-	github.com/gomodule/redigo v1.9.3 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
-	github.com/urfave/cli/v3 v3.14.0 // indirect
-	github.com/yuin/gopher-lua v1.1.2 // indirect
-	go.uber.org/goleak v1.3.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
+	connectrpc.com/connect v1.20.0
+	connectrpc.com/grpchealth v1.5.0
+	github.com/alicebob/miniredis/v2 v2.40.0
+	github.com/gomodule/redigo v1.9.3
+	github.com/google/go-cmp v0.7.0
+	github.com/urfave/cli/v3 v3.14.0
+	github.com/yuin/gopher-lua v1.1.2
+	go.uber.org/goleak v1.3.0
+	google.golang.org/protobuf v1.36.11
 )
 
 tool (

@@ -1,0 +1,76 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"go.uber.org/goleak"
+
+	"github.com/throttlekit/throttlekit-go/sdk/server"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNewRefuses(t *testing.T) {
+	good := server.Policy{Name: "api", Limiter: echo()}
+	for _, tt := range []struct {
+		name     string
+		policies []server.Policy
+		options  []server.Option
+		want     string
+		reason   string
+	}{
+		{
+			name:     "empty name",
+			policies: []server.Policy{good, {Limiter: echo()}},
+			want:     "server: policies[1] has no name",
+			reason:   "an empty policy name in a request is NOT_FOUND by contract",
+		},
+		{
+			name:     "no limiter",
+			policies: []server.Policy{{Name: "api"}},
+			want:     `server: policies[0] ("api") has no limiter`,
+			reason:   "it would panic at the first request",
+		},
+		{
+			name:     "same name twice",
+			policies: []server.Policy{good, good},
+			want:     `server: policies[1] has the name "api", which an earlier policy has too`,
+			reason:   "one of the two would silently not apply",
+		},
+		{
+			name:    "no time to drain",
+			options: []server.Option{server.WithDrainTimeout(0)},
+			want:    "server: WithDrainTimeout was given 0s, want more than 0",
+			reason:  "every stop would cut calls off",
+		},
+		{
+			name:    "nil option",
+			options: []server.Option{nil},
+			want:    "server: an option is nil",
+			reason:  "better told than a panic",
+		},
+		{
+			name:    "nil handler option",
+			options: []server.Option{server.WithHandlerOptions(connect.WithReadMaxBytes(1), nil)},
+			want:    "server: WithHandlerOptions was given nil at position 1",
+			reason:  "connect would panic when it applies it",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := server.New(tt.policies, tt.options...)
+			if err == nil || err.Error() != tt.want {
+				t.Errorf("New: %v\nwant %s\nsince %s", err, tt.want, tt.reason)
+			}
+		})
+	}
+}
+
+func TestNoPoliciesIsFine(t *testing.T) {
+	r := start(t, nil)
+	_, err := check(t, r, "api", 1)
+	if connect.CodeOf(err) != connect.CodeNotFound || !strings.HasSuffix(err.Error(), "the server has (none)") {
+		t.Errorf("Check on a server without policies: %v", err)
+	}
+}

@@ -1,0 +1,55 @@
+package servicedoor
+
+import (
+	"errors"
+	"fmt"
+
+	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
+)
+
+// decision reads one decision, which the contract says is always set.
+func decision(op string, d *throttlekitv1.Decision) (throttlekit.Decision, error) {
+	if d == nil {
+		return throttlekit.Decision{}, malformed(op, errors.New("the reply has no decision"))
+	}
+	return fromWire(d), nil
+}
+
+// decisions reads the answer to a CheckMany of want keys. One of another length cannot be
+// matched to its keys, so none of it is used.
+func decisions(ds []*throttlekitv1.Decision, want int) ([]throttlekit.Decision, error) {
+	if len(ds) != want {
+		return nil, malformed(opCheckMany, fmt.Errorf("the reply has %d decisions for %d keys", len(ds), want))
+	}
+	all := make([]throttlekit.Decision, len(ds))
+	for i, d := range ds {
+		if d == nil {
+			return nil, malformed(opCheckMany, fmt.Errorf("the reply has no decision for keys[%d]", i))
+		}
+		all[i] = fromWire(d)
+	}
+	return all, nil
+}
+
+func forecast(f *throttlekitv1.Forecast) (throttlekit.Forecast, error) {
+	if f == nil {
+		return throttlekit.Forecast{}, malformed(opForecast, errors.New("the reply has no forecast"))
+	}
+	return throttlekit.Forecast{
+		SpendableNow:    f.GetSpendableNow(),
+		NextReplenishAt: script.Time(f.GetNextReplenishAt()),
+		FullAt:          script.Time(f.GetFullAt()),
+	}, nil
+}
+
+func fromWire(d *throttlekitv1.Decision) throttlekit.Decision {
+	return throttlekit.Decision{
+		Allowed:    d.GetAllowed(),
+		Limit:      d.GetLimit(),
+		Remaining:  d.GetRemaining(),
+		ResetAt:    script.Time(d.GetResetAt()),
+		RetryAfter: script.Duration(d.GetRetryAfterMs()),
+	}
+}

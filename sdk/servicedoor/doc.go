@@ -1,0 +1,52 @@
+// Package servicedoor asks a throttlekit service for decisions, by the name of a policy
+// that the service was configured with.
+//
+//	client, err := servicedoor.New("http://localhost:50051")
+//	...
+//	defer client.Close()
+//	decision, err := client.Check(ctx, "api", apiKey)
+//
+// [Client.Limiter] turns one policy into a [throttlekit.Limiter], which code that limits
+// things can take without knowing where decisions come from. The generated clients, for
+// the parts of the contract that a Limiter has no words for, are one call away:
+// [Client.RateLimiter], [Client.Monitor] and [Client.Fleet].
+//
+// # Protocols
+//
+// gRPC is the default, because it is the one protocol that every throttlekit service
+// speaks; it always travels over HTTP/2, in the clear for http:// addresses.
+// [WithConnect] and [WithGRPCWeb] use HTTP/1.1 for http:// addresses, and for https://
+// ones HTTP/2 where the server offers it.
+//
+// # Errors
+//
+// A denial is a decision, not an error. Every error of the typed calls is a
+// [*throttlekit.Error]; [connect.CodeOf] and [errors.Is] with the caller's own context
+// errors see through it. What it says:
+//
+//	what happened                          Source     Kind               MayHaveConsumed
+//	bad cost, policy or key, not UTF-8     SDK        ErrInvalidArgument false
+//	context ended before the call          SDK        nil                false
+//	client closed before the call          SDK        ErrUnavailable     false
+//	no connection: dial, TLS handshake     Transport  ErrUnavailable     false
+//	connection broke under the call        Transport  ErrUnavailable     true
+//	context ended during the call          Transport  nil                true, once connected
+//	NOT_FOUND                              Server     ErrPolicyNotFound  false
+//	UNIMPLEMENTED                          Server     ErrNotSupported    false
+//	INVALID_ARGUMENT                       Server     ErrInvalidArgument false
+//	UNAUTHENTICATED, PERMISSION_DENIED     Server     nil                false
+//	UNAVAILABLE                            Server     ErrUnavailable     true
+//	any other status                       Server     nil                true
+//	an answer that is none of the contract Decoding   ErrMalformedReply  true
+//
+// MayHaveConsumed is always false for Peek and Forecast, which consume nothing.
+//
+// # Nothing is sent twice
+//
+// A check is not idempotent. net/http on its own repeats an HTTP/2 request whose stream
+// the server reset with REFUSED_STREAM, or with PROTOCOL_ERROR, which says nothing about
+// whether the server had acted on it (measured with Go 1.26: thousands of times in two
+// seconds). This package takes away the means to do so. The price is that a call which
+// crosses with a server's goodbye (GOAWAY) fails, too, as one that may have been consumed.
+// A caller who retries can ask MayHaveConsumed first.
+package servicedoor

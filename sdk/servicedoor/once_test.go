@@ -1,0 +1,294 @@
+package servicedoor_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/servicedoor"
+)
+
+type connKey struct{}
+
+// TestConnectionDiesAfterTheHandlerRan: the check was spent and the answer is lost.
+// Sending it again would spend twice.
+func TestConnectionDiesAfterTheHandlerRan(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			var runs atomic.Int64
+			fatal := &service{check: func(ctx context.Context, req *throttlekitv1.CheckRequest) (*throttlekitv1.CheckResponse, error) {
+				runs.Add(1)
+				if req.GetKey() == aKey {
+					_ = ctx.Value(connKey{}).(net.Conn).Close()
+				}
+				return &throttlekitv1.CheckResponse{Decision: decided()}, nil
+			}}
+			host := listenWith(t, fatal.handler(), func(srv *httptest.Server) {
+				srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+					return context.WithValue(ctx, connKey{}, conn)
+				}
+			})
+			client := dial(t, host.URL, p.options...)
+			// The first call makes the connection a used one: net/http is readier to repeat
+			// a request on those.
+			if _, err := client.Check(t.Context(), "api", "bob"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := client.Check(t.Context(), "api", aKey)
+			fault := asFault(t, "check", err)
+			if fault.Source != throttlekit.SourceTransport || fault.Kind != throttlekit.ErrUnavailable || !fault.MayHaveConsumed {
+				t.Errorf("%+v, want the transport's ErrUnavailable that may have consumed", fault)
+			}
+			if got := runs.Load(); got != 2 {
+				t.Errorf("the handler ran %d times for two calls", got)
+			}
+		})
+	}
+}
+
+// TestStreamsThatAreResetStayUnsent: net/http would send the request again after the
+// first and the last of these.
+func TestStreamsThatAreResetStayUnsent(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		code uint32
+	}{
+		{name: "PROTOCOL_ERROR", code: 1},
+		{name: "INTERNAL_ERROR", code: 2},
+		{name: "REFUSED_STREAM", code: 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			address, requests := resettingServer(t, tt.code)
+			// net/http waits longer before each repetition; two seconds let it show a few.
+			_, err := dial(t, address, servicedoor.WithTimeout(2*time.Second)).Check(t.Context(), "api", aKey)
+			fault := asFault(t, "check", err)
+			if fault.Source != throttlekit.SourceTransport || fault.Kind != throttlekit.ErrUnavailable || !fault.MayHaveConsumed {
+				t.Errorf("%+v, want the transport's ErrUnavailable that may have consumed", fault)
+			}
+			if got := requests.Load(); got != 1 {
+				t.Errorf("the server got %d requests for one call", got)
+			}
+		})
+	}
+}
+
+// resettingServer speaks just enough HTTP/2 to count requests and reset each with code.
+func resettingServer(t *testing.T, code uint32) (address string, requests *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests = new(atomic.Int64)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			resetStreams(conn, code, requests)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return listener.Addr().String(), requests
+}
+
+func resetStreams(conn net.Conn, code uint32, requests *atomic.Int64) {
+	defer conn.Close()
+	const (
+		clientPreface = 24 // bytes
+		frameHeader   = 9  // bytes: length 3, type 1, flags 1, stream 4
+		typeHeaders   = 1
+		typeRST       = 3
+		typeSettings  = 4
+	)
+	frame := func(kind byte, stream uint32, payload []byte) []byte {
+		f := []byte{0, 0, byte(len(payload)), kind, 0}
+		return append(binary.BigEndian.AppendUint32(f, stream), payload...)
+	}
+	if _, err := io.CopyN(io.Discard, conn, clientPreface); err != nil {
+		return
+	}
+	if _, err := conn.Write(frame(typeSettings, 0, nil)); err != nil {
+		return
+	}
+	for {
+		var header [frameHeader]byte
+		if _, err := io.ReadFull(conn, header[:]); err != nil {
+			return
+		}
+		length := int64(header[0])<<16 | int64(header[1])<<8 | int64(header[2])
+		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
+			return
+		}
+		if header[3] != typeHeaders {
+			continue
+		}
+		requests.Add(1)
+		stream := binary.BigEndian.Uint32(header[5:])
+		if _, err := conn.Write(frame(typeRST, stream, binary.BigEndian.AppendUint32(nil, code))); err != nil {
+			return
+		}
+	}
+}
+
+// TestNoConnectionConsumesNothing: where no connection came about, nothing was sent, and
+// the caller may ask somebody else without fear.
+func TestNoConnectionConsumesNothing(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.EnableHTTP2 = true
+	stranger.Config.ErrorLog = discardLog
+	stranger.StartTLS()
+	defer stranger.Close()
+	plain := listenWith(t, http.NotFoundHandler(), func(srv *httptest.Server) { srv.Config.ErrorLog = discardLog })
+
+	for _, tt := range []struct {
+		name    string
+		address string
+		options []servicedoor.Option
+		kind    error
+		reason  string
+	}{
+		{
+			name: "refused", address: closed.Addr().String(),
+			kind: throttlekit.ErrUnavailable, reason: "nobody listens",
+		},
+		{
+			name: "unknown authority", address: stranger.URL,
+			kind: throttlekit.ErrUnavailable, reason: "the handshake failed on our side",
+		},
+		{
+			name: "TLS version", address: stranger.URL,
+			options: []servicedoor.Option{servicedoor.WithTLSConfig(&tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10})},
+			kind:    throttlekit.ErrUnavailable, reason: "the handshake failed on theirs",
+		},
+		{
+			name: "TLS to a plain server", address: "https" + plain.URL[len("http"):],
+			kind: throttlekit.ErrUnavailable, reason: "there was no handshake",
+		},
+		{
+			name: "silent handshake", address: "https://" + silence(t).Addr().String(),
+			options: []servicedoor.Option{servicedoor.WithTimeout(20 * time.Millisecond)},
+			kind:    nil, reason: "the caller's deadline ended it before there was a connection",
+		},
+	} {
+		for _, p := range protocols {
+			t.Run(tt.name+" "+p.name, func(t *testing.T) {
+				options := append(append([]servicedoor.Option{}, tt.options...), p.options...)
+				_, err := dial(t, tt.address, options...).Check(t.Context(), "api", aKey)
+				fault := asFault(t, "check", err)
+				if fault.Source != throttlekit.SourceTransport || fault.Kind != tt.kind || fault.MayHaveConsumed {
+					t.Errorf("%+v, want the transport's, nothing consumed: %s", fault, tt.reason)
+				}
+				if wantDeadline := tt.kind == nil; errors.Is(err, context.DeadlineExceeded) != wantDeadline {
+					t.Errorf("%v: is the caller's deadline: %t, want %t", err, !wantDeadline, wantDeadline)
+				}
+			})
+		}
+	}
+}
+
+func TestPingFindsADeadConnection(t *testing.T) {
+	client := dial(t, silence(t).Addr().String(), servicedoor.WithPing(10*time.Millisecond, 10*time.Millisecond))
+	_, err := client.Check(t.Context(), "api", aKey)
+	if fault := asFault(t, "check", err); fault.Kind != throttlekit.ErrUnavailable || !fault.MayHaveConsumed {
+		t.Errorf("%+v, want ErrUnavailable that may have consumed", fault)
+	}
+}
+
+// TestForeignHTTPClient: what is not net/http tells nothing about connections, and
+// nothing is concluded from its silence.
+func TestForeignHTTPClient(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		answer func() (*http.Response, error)
+		source throttlekit.Source
+		kind   error
+	}{
+		{
+			name:   "fails",
+			answer: func() (*http.Response, error) { return nil, errors.New("broken") },
+			source: throttlekit.SourceTransport,
+			kind:   throttlekit.ErrUnavailable,
+		},
+		{
+			name: "brings bytes that are no message",
+			answer: func() (*http.Response, error) {
+				return &http.Response{
+					StatusCode: http.StatusOK,
+					Header:     http.Header{"Content-Type": {"application/proto"}},
+					Body:       io.NopCloser(strings.NewReader("\xff\xff")),
+				}, nil
+			},
+			source: throttlekit.SourceDecoding,
+			kind:   throttlekit.ErrMalformedReply,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			foreign := &foreignClient{answer: tt.answer}
+			client := dial(t, "http://service.invalid", servicedoor.WithHTTPClient(foreign), servicedoor.WithConnect())
+			_, err := client.Check(t.Context(), "api", aKey)
+			if fault := asFault(t, "check", err); fault.Source != tt.source || fault.Kind != tt.kind || !fault.MayHaveConsumed {
+				t.Errorf("%+v, want %v from %v that may have consumed", fault, tt.kind, tt.source)
+			}
+			if foreign.calls != 1 || foreign.rewindable {
+				t.Errorf("the client was called %d times, with a body that can be sent again: %t", foreign.calls, foreign.rewindable)
+			}
+		})
+	}
+}
+
+type foreignClient struct {
+	answer     func() (*http.Response, error)
+	calls      int
+	rewindable bool
+}
+
+func (c *foreignClient) Do(req *http.Request) (*http.Response, error) {
+	c.calls++
+	c.rewindable = req.GetBody != nil
+	return c.answer()
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		for _, p := range protocols {
+			t.Run(http.StatusText(status)+" "+p.name, func(t *testing.T) {
+				var requests atomic.Int64
+				host := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if requests.Add(1) == 1 {
+						http.Redirect(w, r, "/elsewhere", status)
+					}
+				}))
+				_, err := dial(t, host.URL, p.options...).Check(t.Context(), "api", aKey)
+				if fault := asFault(t, "check", err); fault.Kind != throttlekit.ErrMalformedReply {
+					t.Errorf("%+v, want ErrMalformedReply", fault)
+				}
+				if got := requests.Load(); got != 1 {
+					t.Errorf("the server got %d requests for one call", got)
+				}
+			})
+		}
+	}
+}

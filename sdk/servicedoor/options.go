@@ -1,0 +1,163 @@
+package servicedoor
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"connectrpc.com/connect"
+)
+
+// Option configures [New].
+type Option interface {
+	apply(*settings) error
+}
+
+type option func(*settings) error
+
+func (o option) apply(s *settings) error { return o(s) }
+
+// WithConnect speaks the Connect protocol instead of gRPC: over HTTP/1.1 for http://
+// addresses, over what the server offers for https:// ones. The service must speak it,
+// which the one in package server does. Of WithConnect and [WithGRPCWeb] the last counts.
+func WithConnect() Option {
+	return option(func(s *settings) error {
+		s.protocol = protocolConnect
+		return nil
+	})
+}
+
+// WithGRPCWeb speaks gRPC-Web instead of gRPC, for services behind a proxy that cannot
+// pass gRPC on. HTTP versions are as for [WithConnect].
+func WithGRPCWeb() Option {
+	return option(func(s *settings) error {
+		s.protocol = protocolGRPCWeb
+		return nil
+	})
+}
+
+// WithTLSConfig sets how https:// connections are made: root certificates, a client
+// certificate. The config is copied. New refuses it with an http:// address, where it
+// would do nothing. Default: the system's roots and no client certificate.
+func WithTLSConfig(config *tls.Config) Option {
+	return option(func(s *settings) error {
+		if config == nil {
+			return errors.New("WithTLSConfig was given nil; leave it out for the system's roots")
+		}
+		s.tls = config.Clone()
+		return nil
+	})
+}
+
+// WithHTTPClient sends requests through client, which then owns connections, TLS,
+// proxies and redirects; [WithTLSConfig] and [WithPing] are refused beside it. For gRPC
+// over http:// it must speak HTTP/2 in the clear. It is called at most once per request,
+// and one built on net/http cannot send a request again by itself.
+func WithHTTPClient(client connect.HTTPClient) Option {
+	return option(func(s *settings) error {
+		if client == nil {
+			return errors.New("WithHTTPClient was given nil")
+		}
+		s.client = client
+		return nil
+	})
+}
+
+// WithInterceptors adds interceptors to every call, those of the raw clients too; the
+// first given is the outermost. An interceptor that calls on twice breaks the promise
+// that nothing is sent twice.
+func WithInterceptors(interceptors ...connect.Interceptor) Option {
+	return option(func(s *settings) error {
+		for i, interceptor := range interceptors {
+			if interceptor == nil {
+				return fmt.Errorf("WithInterceptors was given nil at position %d", i)
+			}
+		}
+		s.interceptors = append(s.interceptors, interceptors...)
+		return nil
+	})
+}
+
+// WithTimeout bounds every typed call, the dial included; a caller's context with an
+// earlier deadline still wins. The service is told, so it does not work for nobody.
+// Default: no bound but the caller's context.
+func WithTimeout(timeout time.Duration) Option {
+	return option(func(s *settings) error {
+		if timeout <= 0 {
+			return fmt.Errorf("WithTimeout was given %v, want more than 0", timeout)
+		}
+		s.timeout = timeout
+		return nil
+	})
+}
+
+// WithPing finds out that a silent connection is dead: when nothing has arrived on it for
+// interval, an HTTP/2 ping is sent, and without an answer within timeout the connection is
+// closed and the calls on it fail. Without pings only the operating system notices that a
+// peer vanished, minutes later. Pings need HTTP/2, so New refuses them for [WithConnect]
+// and [WithGRPCWeb] over http://. Default: no pings.
+func WithPing(interval, timeout time.Duration) Option {
+	return option(func(s *settings) error {
+		if interval <= 0 || timeout <= 0 {
+			return fmt.Errorf("WithPing was given interval %v and timeout %v, want both more than 0", interval, timeout)
+		}
+		s.pingInterval, s.pingTimeout = interval, timeout
+		return nil
+	})
+}
+
+type protocol int
+
+const (
+	protocolGRPC protocol = iota
+	protocolConnect
+	protocolGRPCWeb
+)
+
+// settings is what options amount to.
+type settings struct {
+	protocol                  protocol
+	tls                       *tls.Config
+	client                    connect.HTTPClient
+	interceptors              []connect.Interceptor
+	timeout                   time.Duration
+	pingInterval, pingTimeout time.Duration
+}
+
+func newSettings(base *url.URL, options []Option) (*settings, error) {
+	s := new(settings)
+	for i, o := range options {
+		if o == nil {
+			return nil, fmt.Errorf("option %d is nil", i)
+		}
+		if err := o.apply(s); err != nil {
+			return nil, err
+		}
+	}
+	pings := s.pingInterval > 0
+	switch {
+	case s.client != nil && s.tls != nil:
+		return nil, errors.New("WithTLSConfig has no effect on the client of WithHTTPClient; configure that client's TLS")
+	case s.client != nil && pings:
+		return nil, errors.New("WithPing has no effect on the client of WithHTTPClient; configure that client's HTTP/2")
+	case s.tls != nil && base.Scheme != "https":
+		return nil, errors.New("WithTLSConfig needs an https:// address")
+	case pings && base.Scheme == "http" && s.protocol != protocolGRPC:
+		return nil, errors.New("WithPing needs HTTP/2, but Connect and gRPC-Web use HTTP/1.1 with an http:// address")
+	}
+	return s, nil
+}
+
+func (s *settings) connectOptions() []connect.ClientOption {
+	options := []connect.ClientOption{connect.WithInterceptors(s.interceptors...)}
+	switch s.protocol {
+	case protocolConnect: // connect's own default
+	case protocolGRPC:
+		options = append(options, connect.WithGRPC())
+	case protocolGRPCWeb:
+		options = append(options, connect.WithGRPCWeb())
+	}
+	return options
+}

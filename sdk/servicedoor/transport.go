@@ -1,0 +1,170 @@
+package servicedoor
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+)
+
+const (
+	// dialTimeout bounds a dial whose caller set no deadline; the operating system would
+	// try for two minutes.
+	dialTimeout = 10 * time.Second
+
+	// idleTimeout is how long an unused connection is kept. It is shorter than what
+	// servers and load balancers commonly allow, so that the client is the one to close
+	// and no check is written into a connection that the other side has given up.
+	idleTimeout = 90 * time.Second
+
+	// idleConns is how many HTTP/1.1 connections are kept; net/http's default of 2 would
+	// dial anew for nearly every call of a busy caller. HTTP/2 needs one.
+	idleConns = 128
+)
+
+// newHTTPClient makes the client that requests go through, and the function that ends its
+// connections.
+func (s *settings) newHTTPClient(base *url.URL) (connect.HTTPClient, func()) {
+	if s.client != nil {
+		return s.client, func() {}
+	}
+	protocols := new(http.Protocols)
+	secure := base.Scheme == "https"
+	switch {
+	case s.protocol == protocolGRPC && secure:
+		protocols.SetHTTP2(true)
+	case s.protocol == protocolGRPC:
+		protocols.SetUnencryptedHTTP2(true)
+	default:
+		protocols.SetHTTP1(true)
+		protocols.SetHTTP2(true)
+	}
+	wires := new(wires)
+	transport := &http.Transport{
+		DialContext:         wires.dial,
+		TLSClientConfig:     s.tls,
+		TLSHandshakeTimeout: dialTimeout,
+		IdleConnTimeout:     idleTimeout,
+		MaxIdleConnsPerHost: idleConns,
+		Protocols:           protocols,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: s.pingInterval,
+			PingTimeout:     s.pingTimeout,
+		},
+	}
+	if secure {
+		// A proxy tunnels TLS; it could not pass on HTTP/2 in the clear.
+		transport.Proxy = http.ProxyFromEnvironment
+	}
+	client := &http.Client{
+		Transport: transport,
+		// A redirect is no answer to a check, and following one asks somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return client, func() {
+		transport.CloseIdleConnections()
+		wires.cut()
+	}
+}
+
+// onceClient sees to it that no request is sent twice and none after Close.
+type onceClient struct {
+	client connect.HTTPClient
+	closed *atomic.Bool
+}
+
+// Do implements [connect.HTTPClient].
+func (o onceClient) Do(req *http.Request) (*http.Response, error) {
+	if o.closed.Load() {
+		return nil, errClosed
+	}
+	// Only GetBody lets net/http send a body again, after a redirect as after an HTTP/2
+	// stream that the server reset. Without it, a request that has left has left once.
+	once := *req
+	once.GetBody = nil
+	res, err := o.client.Do(&once)
+	if failed, ok := err.(*url.Error); ok && strings.HasPrefix(failed.Err.Error(), "http2: Transport: cannot retry") {
+		// connect-go takes this text, behind the URL, for a forgotten option and says so.
+		return nil, failed.Err
+	}
+	return res, err
+}
+
+// trip is what net/http reports about one call. The zero trip knows nothing: so it stays
+// when the HTTP client is not net/http's, and then nothing is concluded from it.
+type trip struct {
+	asked     atomic.Bool // for a connection
+	connected atomic.Bool
+	answered  atomic.Bool
+}
+
+func (t *trip) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:              func(string) { t.asked.Store(true) },
+		GotConn:              func(httptrace.GotConnInfo) { t.connected.Store(true) },
+		GotFirstResponseByte: func() { t.answered.Store(true) },
+	})
+}
+
+// neverLeft reports whether the request certainly was not sent: it wanted a connection
+// and got none.
+func (t *trip) neverLeft() bool { return t.asked.Load() && !t.connected.Load() }
+
+// wires knows the open connections of a client. net/http closes only those that it
+// believes idle, and keeps one whose last call ended a moment ago.
+type wires struct {
+	mu   sync.Mutex
+	open map[*wire]struct{}
+	dead bool
+}
+
+type wire struct {
+	net.Conn
+	owner *wires
+}
+
+func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		_ = conn.Close()
+		return nil, errClosed
+	}
+	if w.open == nil {
+		w.open = make(map[*wire]struct{})
+	}
+	opened := &wire{Conn: conn, owner: w}
+	w.open[opened] = struct{}{}
+	return opened, nil
+}
+
+// cut closes every connection, now and from now on.
+func (w *wires) cut() {
+	w.mu.Lock()
+	w.dead = true
+	open := w.open
+	w.open = nil
+	w.mu.Unlock()
+	for opened := range open {
+		_ = opened.Conn.Close()
+	}
+}
+
+// Close implements [net.Conn].
+func (w *wire) Close() error {
+	w.owner.mu.Lock()
+	delete(w.owner.open, w)
+	w.owner.mu.Unlock()
+	return w.Conn.Close()
+}

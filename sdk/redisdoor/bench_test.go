@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/throttlekit/throttlekit-go/gen/strategy"
+	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 )
 
 // BenchmarkCheck is a lone caller; the two contexts differ in whether there is one to
@@ -56,4 +59,25 @@ func BenchmarkCheckMany(b *testing.B) {
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "checks/s")
 		})
 	}
+}
+
+// BenchmarkLargestCheck is the check of the most work that a door sends by default, and
+// so about as long as one check can hold Redis.
+func BenchmarkLargestCheck(b *testing.B) {
+	limiter, _ := onRedis(b, strategy.SlidingWindowLog{Limit: 1 << 40, Window: time.Hour})
+	cost := int64(redisdoor.DefaultMaxWork)
+	plan, err := strategy.SlidingWindowLog{Limit: 1 << 40, Window: time.Hour}.Plan()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for plan.Work(cost) > redisdoor.DefaultMaxWork {
+		cost--
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := limiter.CheckN(context.Background(), strconv.Itoa(i), cost); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/redisdoor.DefaultMaxWork, "ns/step")
 }

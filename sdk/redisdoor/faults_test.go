@@ -66,7 +66,7 @@ func TestRepliesThatNoCheckGives(t *testing.T) {
 		{"a list inside", `return {1, 2, 3, {KEYS[1]}, 5}`, "reply element 3 (resetAt) is a list of 1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			limiter := newLimiter(t, pool, scripted(row.lua))
+			limiter := newLimiter(t, pool, scripted{lua: row.lua})
 			_, err := limiter.Check(t.Context(), secretKey)
 			wantFault(t, err, fault{kind: throttlekit.ErrMalformedReply, source: throttlekit.SourceDecoding, consumed: true, says: row.says})
 			_, err = limiter.CheckMany(t.Context(), []string{secretKey}, 1)
@@ -111,7 +111,7 @@ func TestErrorsThatRedisAnswers(t *testing.T) {
 			if row.restore != nil {
 				defer func() { command(t, pool, row.restore[0].(string), row.restore[1:]...) }()
 			}
-			_, err := newLimiter(t, pool, scripted(row.lua)).Check(t.Context(), secretKey)
+			_, err := newLimiter(t, pool, scripted{lua: row.lua}).Check(t.Context(), secretKey)
 			wantFault(t, err, fault{kind: row.kind, source: throttlekit.SourceServer, consumed: row.consumed, says: row.says})
 		})
 	}

@@ -173,8 +173,9 @@ func TestNothingIsSentThatMustNotBe(t *testing.T) {
 	untouched := startBrokenRedis(t, func(int64) []byte { return nil })
 	pool := dial(t, untouched.url())
 	gcra := newLimiter(t, pool, fivePerHour)
-	log := newLimiter(t, pool, strategy.SlidingWindowLog{Limit: 1 << 40, Window: time.Hour})
-	strict := newLimiter(t, pool, strategy.SlidingWindowLog{Limit: 10, Window: time.Hour}, redisdoor.WithMaxWork(20))
+	everyUnit := scripted{lua: "return {}", work: []script.Term{{Steps: 5}, {Steps: 2, Per: []string{"cost"}}}}
+	laborious := newLimiter(t, pool, everyUnit)
+	strict := newLimiter(t, pool, everyUnit, redisdoor.WithMaxWork(20))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 
@@ -191,7 +192,7 @@ func TestNothingIsSentThatMustNotBe(t *testing.T) {
 		{"a cost of 0 would decide nothing", checkN(t.Context(), gcra, 0), throttlekit.ErrInvalidArgument, "cost is 0, want 1 to 2^53-1"},
 		{"a negative cost would give a spent limit back", checkN(t.Context(), gcra, -1), throttlekit.ErrInvalidArgument, "cost is -1"},
 		{"2^53 is not exact in a double", checkN(t.Context(), gcra, 1<<53), throttlekit.ErrInvalidArgument, "cost is 9007199254740992"},
-		{"a log of a million units would hold Redis", checkN(t.Context(), log, 1_000_000), throttlekit.ErrInvalidArgument, "WithMaxWork"},
+		{"a million units, each of them work, would hold Redis", checkN(t.Context(), laborious, 1_000_000), throttlekit.ErrInvalidArgument, "WithMaxWork"},
 		{"WithMaxWork lowers the bound too", checkN(t.Context(), strict, 10), throttlekit.ErrInvalidArgument, "want at most 20"},
 		{"the epoch means the server's clock", func() error {
 			_, err := gcra.CheckAt(t.Context(), secretKey, 1, time.UnixMicro(999))

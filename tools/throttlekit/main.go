@@ -1,0 +1,74 @@
+// Command throttlekit shows ThrottleKit at work and proves that it conforms.
+//
+//	throttlekit demo      one limit, enforced through both doors
+//	throttlekit conform   the contract's golden vectors, replayed
+//
+// Run it with --help, or a command with --help, for the flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v3"
+)
+
+// What the process exits with.
+const (
+	exitOK    = 0
+	exitNo    = 1 // the answer is no: a mismatch
+	exitFault = 2 // there is no answer: bad usage, no Redis
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// errNo makes run exit with exitNo; what there is to say has been said.
+var errNo = errors.New("the answer is no")
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := &cli.Command{
+		Name:      "throttlekit",
+		Usage:     "rate limits that a fleet in any language shares",
+		Writer:    stdout,
+		ErrWriter: stderr,
+		Commands:  []*cli.Command{demoCommand(), conformCommand()},
+		// The library's own way out is os.Exit in the middle of things.
+		ExitErrHandler: func(context.Context, *cli.Command, error) {},
+		Action: func(_ context.Context, c *cli.Command) error {
+			if c.Args().Present() {
+				return fmt.Errorf("unknown command %q; run throttlekit --help for the list", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	switch err := app.Run(ctx, args); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errNo):
+		return exitNo
+	default:
+		fmt.Fprintf(stderr, "throttlekit: %v\n", err)
+		return exitFault
+	}
+}
+
+func noArguments(c *cli.Command) error {
+	if c.Args().Present() {
+		return fmt.Errorf("%s takes no arguments, got %q", c.Name, c.Args().First())
+	}
+	return nil
+}
+
+func redisFlag() cli.Flag {
+	return &cli.StringFlag{Name: "redis", Usage: "run on the Redis at `URL`, such as redis://localhost:6379; without it on one inside this process"}
+}

@@ -6,7 +6,8 @@
 //
 // It reads DIR/manifest.json and DIR/scripts, verifies every checksum, and writes a
 // folder that holds nothing else: a generated file that the contract no longer calls
-// for is removed. With -check it writes nothing, lists what differs, and exits 1.
+// for is removed. With -check it writes nothing, lists what differs, and exits 1. Bad
+// usage exits 2.
 package main
 
 import (
@@ -21,13 +22,18 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(os.Stderr, "luagen: %v\n", err)
-		}
+	switch err := run(os.Args[1:], os.Stdout, os.Stderr); {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "luagen: %v\n", err)
 		os.Exit(1)
 	}
 }
+
+// errUsage stands for what package flag has said already.
+var errUsage = errors.New("bad usage")
 
 func run(args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("luagen", flag.ContinueOnError)
@@ -36,8 +42,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 	out := flags.String("out", "gen/strategy", "folder to generate into")
 	pkg := flags.String("package", "strategy", "name of the generated package")
 	check := flags.Bool("check", false, "write nothing; exit 1 when the folder is not what would be generated")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return err
+	} else if err != nil {
+		return errUsage
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))

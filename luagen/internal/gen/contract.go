@@ -31,6 +31,7 @@ type luaScript struct {
 // strategy is one strategy of the contract: what its file is rendered from.
 type strategy struct {
 	Name          string // in the manifest
+	Where         string // the name stands in the manifest, for messages
 	GoName        string // of the configuration struct
 	Argv          []string
 	Params        []param
@@ -46,26 +47,33 @@ type strategy struct {
 func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 	var strategies []*strategy
 	byName := map[string]*strategy{}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for i, e := range m.Scripts {
-		if seen[e.Name] {
-			p.errorf(e.where(i, "name"), "another script has this name too")
+		if first, ok := seen[e.Name]; ok {
+			p.errorf(e.where(i, "name"), "scripts[%d] and scripts[%d] both have it, want a name of its own for each", first, i)
+		} else if e.Name == "" {
+			p.errorf(e.where(i, "name"), "is empty, want a name of its own for each script")
 		}
-		seen[e.Name] = true
+		seen[e.Name] = i
 		text, ok := loadScript(fsys, i, e, p)
+		if e.Role != "check" && e.Role != "read" {
+			p.noticef(e.where(i, "role"), "%q is new to this luagen; the script is left out", e.Role)
+			continue
+		}
 		s := byName[e.Strategy]
 		if s == nil {
-			s = &strategy{Name: e.Strategy, GoName: goName(e.Strategy)}
+			s = &strategy{Name: e.Strategy, Where: e.where(i, "strategy"), GoName: goName(e.Strategy)}
 			byName[e.Strategy] = s
 			strategies = append(strategies, s)
 		}
 		if len(e.Keys) != 1 {
-			p.errorf(e.where(i, "keys"), "has %d keys, want exactly one: a script that touches more cannot run on a cluster", len(e.Keys))
+			p.errorf(e.where(i, "keys"), "has %d names, want exactly one: a cluster runs a script where its key lives", len(e.Keys))
 		}
 		switch e.Role {
 		case "check":
-			if s.Check.Name != "" {
-				p.errorf(e.where(i, "role"), "strategy %s has another check script, %s", s.Name, s.Check.Name)
+			if s.Check.File != "" {
+				p.errorf(e.where(i, "role"), "strategy %s has a check script already, %s, want one", s.Name, s.Check.Name)
+				continue
 			}
 			s.Check = text
 			s.loadArgv(i, e, p)
@@ -74,19 +82,20 @@ func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 			}
 		case "read":
 			if s.Read != nil {
-				p.errorf(e.where(i, "role"), "strategy %s has another read script, %s", s.Name, s.Read.Name)
+				p.errorf(e.where(i, "role"), "strategy %s has a read script already, %s, want at most one", s.Name, s.Read.Name)
 			}
 			if len(e.Argv) > 0 {
 				p.errorf(e.where(i, "argv"), "has %d names, want none: a read script takes its key alone", len(e.Argv))
 			}
 			s.Read = &text
-		default:
-			p.noticef(e.where(i, "role"), "%q is new to this luagen; the script is left out", e.Role)
 		}
 	}
+	if len(strategies) == 0 {
+		p.errorf(manifestFile+": scripts", "lists no script of role check or read, want at least one check script")
+	}
 	for _, s := range strategies {
-		if s.Check.Name == "" {
-			p.errorf(manifestFile, "strategy %s has no script of role check", s.Name)
+		if s.Check.File == "" {
+			p.errorf(s.Where, "%q has no script of role check, want one", s.Name)
 		}
 	}
 	return strategies
@@ -122,15 +131,17 @@ func loadScript(fsys fs.FS, i int, e scriptEntry, p *problems) (luaScript, bool)
 func (s *strategy) loadArgv(i int, e scriptEntry, p *problems) {
 	where := e.where(i, "argv")
 	s.Argv = e.Argv
-	if len(e.Argv) == 0 || e.Argv[0] != "now" {
-		p.errorf(where, "starts with %q, want \"now\" first: ARGV[1] of a check is the instant", firstOf(e.Argv))
+	if len(e.Argv) == 0 {
+		p.errorf(where, "is empty, want \"now\" first: ARGV[1] of a check is the instant")
+	} else if e.Argv[0] != "now" {
+		p.errorf(where, "starts with %q, want \"now\" first: ARGV[1] of a check is the instant", e.Argv[0])
 	}
 	if !slices.Contains(e.Argv, "cost") {
 		p.errorf(where, "lacks \"cost\": a check has to be told what it costs")
 	}
 	for k, name := range e.Argv {
 		if slices.Contains(e.Argv[:k], name) {
-			p.errorf(where, "names %q twice", name)
+			p.errorf(where, "names %q twice, want it once", name)
 			continue
 		}
 		if name == "now" || name == "cost" {
@@ -146,11 +157,4 @@ func (s *strategy) loadArgv(i int, e scriptEntry, p *problems) {
 	s.Params = withDefaultsPresent(s.Params)
 	s.Derived = derivedFor(e.Argv)
 	s.ReportedLimit = reportedLimit(e.Argv)
-}
-
-func firstOf(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	return names[0]
 }

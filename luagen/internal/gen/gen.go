@@ -14,6 +14,7 @@
 package gen
 
 import (
+	"errors"
 	"fmt"
 	"go/token"
 	"io/fs"
@@ -49,6 +50,9 @@ func Generate(fsys fs.FS, opts Options) (*Output, error) {
 	}
 	if !token.IsIdentifier(opts.Package) || opts.Package == "_" {
 		return nil, fmt.Errorf("package name %q is not a Go identifier", opts.Package)
+	}
+	if opts.Package == "main" {
+		return nil, errors.New("package name main is not one that can be imported")
 	}
 	var p problems
 	m, err := readManifest(fsys, &p)

@@ -51,7 +51,9 @@ func (e scriptEntry) where(i int, field string) string {
 // be said about the contract; all else goes to p.
 func readManifest(fsys fs.FS, p *problems) (*manifest, error) {
 	data, err := fs.ReadFile(fsys, manifestFile)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: does not exist, want the contract's manifest", manifestFile)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read: %w", manifestFile, err)
 	}
 	if err := checkSyntax(data); err != nil {
@@ -105,7 +107,7 @@ func (m *manifest) check(p *problems) {
 	for i, field := range m.ReplyTuple {
 		switch {
 		case slices.Contains(m.ReplyTuple[:i], field):
-			p.errorf(where, "names %q twice", field)
+			p.errorf(where, "names %q twice, want it once", field)
 		case !slices.Contains(decisionFields, field):
 			p.noticef(where, "element %q is new to this luagen; replies must carry it, decisions leave it out", field)
 		}
@@ -115,9 +117,6 @@ func (m *manifest) check(p *problems) {
 			p.errorf(where, "lacks %q; a decision is made of %s", field, strings.Join(decisionFields, ", "))
 		}
 	}
-	if len(m.Scripts) == 0 {
-		p.errorf(manifestFile+": scripts", "is empty, want at least one check script")
-	}
 }
 
 // checkSyntax turns a syntax error into ":line:column: what".
@@ -126,7 +125,7 @@ func checkSyntax(data []byte) error {
 	err := json.Unmarshal(data, &v)
 	if err == nil {
 		if _, ok := v.(map[string]any); !ok {
-			return errors.New(": want a JSON object")
+			return fmt.Errorf(": is %s, want an object", kindOf(data))
 		}
 		return nil
 	}
@@ -146,17 +145,17 @@ func checkSyntax(data []byte) error {
 func decodeObject(data []byte, p *problems, object string, where func(field string) string, known map[string]any) {
 	fields := map[string]json.RawMessage{}
 	if json.Unmarshal(data, &fields) != nil || fields == nil {
-		p.errorf(object, "want a JSON object")
+		p.errorf(object, "is %s, want an object", kindOf(data))
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		raw, ok := fields[name]
 		if !ok || string(raw) == "null" {
-			p.errorf(where(name), "is missing")
+			p.errorf(where(name), "is missing, want %s", wanted(known[name]))
 			continue
 		}
 		if err := json.Unmarshal(raw, known[name]); err != nil {
-			p.errorf(where(name), "want %s", wanted(known[name]))
+			p.errorf(where(name), "is %s, want %s", kindOf(raw), wanted(known[name]))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -164,6 +163,38 @@ func decodeObject(data []byte, p *problems, object string, where func(field stri
 			p.noticef(where(name), "is new to this luagen and left out")
 		}
 	}
+}
+
+// kindOf says what kind of value a JSON text is, which parsed as JSON before.
+func kindOf(text []byte) string {
+	var v any
+	_ = json.Unmarshal(text, &v)
+	list, ok := v.([]any)
+	if !ok {
+		return kindOfValue(v)
+	}
+	for _, element := range list {
+		if _, ok := element.(string); !ok {
+			return "a list that holds " + kindOfValue(element)
+		}
+	}
+	return "a list of strings"
+}
+
+func kindOfValue(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case float64:
+		return "a number"
+	case string:
+		return "a string"
+	case []any:
+		return "a list"
+	}
+	return "an object"
 }
 
 func wanted(target any) string {

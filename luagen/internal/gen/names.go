@@ -61,22 +61,22 @@ func fileName(strategy string) string { return strategy + ".lua.go" }
 func checkNames(strategies []*strategy, p *problems) {
 	goNames := map[string]string{}
 	for _, s := range strategies {
-		where := manifestFile + ": strategy " + s.Name
 		switch {
 		case !namePattern.MatchString(s.Name):
-			p.errorf(manifestFile, "strategy name %q cannot become a Go name: %s", s.Name, nameRule)
+			p.errorf(s.Where, "%q cannot become a Go name, %s", s.Name, nameRule)
 			continue
 		case strings.EqualFold(s.Name, indexName):
-			p.errorf(where, "the name is taken: %s.lua.go is the file that lists all strategies", indexName)
+			p.errorf(s.Where, "%q is taken, since %s lists all strategies, want another name", s.Name, fileName(indexName))
 		case readsAsConstraint(s.Name):
-			p.errorf(where, "Go would read the file name %s as a build constraint, since it ends in _%s",
-				fileName(s.Name), s.Name[strings.LastIndexByte(s.Name, '_')+1:])
+			p.errorf(s.Where, "%q ends in _%s, and Go would take the file name %s for a build constraint or a test, want another ending",
+				s.Name, s.Name[strings.LastIndexByte(s.Name, '_')+1:], fileName(s.Name))
 		case slices.Contains(declared, s.GoName):
-			p.errorf(where, "its Go name %s is taken by the generated package itself", s.GoName)
+			p.errorf(s.Where, "%q would be %s in Go, which the generated package declares itself, want another name", s.Name, s.GoName)
 		}
 		folded := strings.ToLower(s.GoName)
 		if other, ok := goNames[folded]; ok {
-			p.errorf(where, "its Go name %s meets that of strategy %s, or differs from it in case alone", s.GoName, other)
+			p.errorf(s.Where, "%q would be %s in Go and meet strategy %q, want names that differ in more than case, _ and -",
+				s.Name, s.GoName, other)
 		}
 		goNames[folded] = s.Name
 		checkFieldNames(s, p)
@@ -89,13 +89,13 @@ func checkFieldNames(s *strategy, p *problems) {
 	for _, param := range s.Params {
 		switch {
 		case !namePattern.MatchString(param.Name) || !token.IsIdentifier(param.Field):
-			p.errorf(where, "name %q cannot become a Go field: %s", param.Name, nameRule)
+			p.errorf(where, "%q cannot become a Go field, %s", param.Name, nameRule)
 			continue
 		case slices.Contains(methods, param.Field):
-			p.errorf(where, "field %s of parameter %q is taken by the method of that name", param.Field, param.Name)
+			p.errorf(where, "%q would be field %s, and the generated struct has a method of that name, want another name", param.Name, param.Field)
 		}
 		if other, ok := fields[param.Field]; ok {
-			p.errorf(where, "parameters %q and %q would both be field %s", other, param.Name, param.Field)
+			p.errorf(where, "%q and %q would both be field %s, want names that differ in more than _, - and Ms", other, param.Name, param.Field)
 		}
 		fields[param.Field] = param.Name
 	}

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"go/format"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -75,13 +76,27 @@ func leadingComment(source string) []string {
 	var lines []string
 	for line := range strings.Lines(source) {
 		text, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "--")
-		if !ok || strings.HasPrefix(text, "[[") || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		if !ok || strings.HasPrefix(text, "[[") || strings.HasPrefix(text, "[=") || strings.ContainsFunc(text, unseen) {
 			break
 		}
-		lines = append(lines, strings.TrimPrefix(text, " "))
+		if len(lines) > 0 || strings.TrimSpace(text) != "" {
+			lines = append(lines, strings.TrimPrefix(text, " "))
+		}
+	}
+	// Go reads an indented text that begins with an item as a list, and gofmt would
+	// rewrite it; such a comment is left out.
+	if len(lines) > 0 && listItem.MatchString(lines[0]) {
+		return nil
 	}
 	return lines
 }
+
+var listItem = regexp.MustCompile(`^\s*([-*+•]|[0-9]+[.)])\s`)
+
+// unseen reports whether a character cannot be shown, and so not be trusted, in a
+// comment: among others a byte that is no UTF-8, a byte order mark, which Go refuses,
+// and what turns the direction of the text round.
+func unseen(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) }
 
 // comment wraps text into lines of a Go comment, indented by a tab.
 func comment(text string) string {

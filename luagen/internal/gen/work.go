@@ -20,9 +20,9 @@ type term struct {
 var assumedWork = []term{{Steps: 10}, {Steps: 1, Per: []string{"cost"}}}
 
 // measureWork reads a check script and estimates what it costs Redis: a step for each
-// command that it calls, and for each turn of a numeric loop, whose number of turns is
-// told from the ARGV names that flow into its bounds. Branches count as if all of them
-// were taken.
+// command that it calls, and for each turn of a loop, whose number of turns is told from
+// the ARGV names that flow into its bounds or its condition. Branches count as if all of
+// them were taken; a loop over what Redis answered counts as one turn.
 func measureWork(s luaScript, argv []string, p *problems) []term {
 	source := s.Source
 	if strings.HasPrefix(source, "#!") { // Redis's shebang is not Lua
@@ -38,7 +38,7 @@ func measureWork(s luaScript, argv []string, p *problems) []term {
 		argv:      argv,
 		flows:     map[string][]string{},
 		callers:   map[string]bool{},
-		functions: map[string][]ast.Stmt{},
+		functions: map[string]*ast.FunctionExpr{},
 	}
 	a.learn(chunk) // twice, since a loop may use what its end assigns
 	a.learn(chunk)
@@ -49,9 +49,9 @@ func measureWork(s luaScript, argv []string, p *problems) []term {
 // things is only overestimated.
 type workAnalysis struct {
 	argv      []string
-	flows     map[string][]string   // variable -> the ARGV names that flow into it
-	callers   map[string]bool       // names that stand for redis.call
-	functions map[string][]ast.Stmt // local functions
+	flows     map[string][]string // variable -> the ARGV names that flow into it
+	callers   map[string]bool     // names that stand for redis.call
+	functions map[string]*ast.FunctionExpr
 }
 
 // learn gathers assignments and functions.
@@ -71,10 +71,29 @@ func (a *workAnalysis) learn(stmts []ast.Stmt) {
 				}
 			}
 		}
+		for _, e := range exprs(s) {
+			walkExpr(e, a.learnCall)
+		}
 		for _, inner := range blocks(s) {
 			a.learn(inner)
 		}
 	}
+}
+
+// learnCall lets what is passed to a local function flow into its parameters.
+func (a *workAnalysis) learnCall(e ast.Expr) bool {
+	call, ok := e.(*ast.FuncCallExpr)
+	if !ok {
+		return true
+	}
+	if name, ok := call.Func.(*ast.IdentExpr); ok && a.functions[name.Value] != nil {
+		for i, param := range a.functions[name.Value].ParList.Names {
+			if i < len(call.Args) {
+				a.flow(param, call.Args[i])
+			}
+		}
+	}
+	return true
 }
 
 func (a *workAnalysis) assign(name string, e ast.Expr) {
@@ -82,10 +101,14 @@ func (a *workAnalysis) assign(name string, e ast.Expr) {
 		a.callers[name] = true
 	}
 	if f, ok := e.(*ast.FunctionExpr); ok {
-		a.functions[name] = f.Stmts
+		a.functions[name] = f
 		a.learn(f.Stmts)
 		return
 	}
+	a.flow(name, e)
+}
+
+func (a *workAnalysis) flow(name string, e ast.Expr) {
 	for _, arg := range a.inflow(e) {
 		if !slices.Contains(a.flows[name], arg) {
 			a.flows[name] = append(a.flows[name], arg)
@@ -124,21 +147,42 @@ func (a *workAnalysis) stmts(stmts []ast.Stmt, per, inside []string) []term {
 		for _, e := range exprs(s) {
 			terms = merge(terms, a.expr(e, per, inside))
 		}
-		turns := per
-		if loop, ok := s.(*ast.NumberForStmt); ok {
-			counts := slices.DeleteFunc(append(a.inflow(loop.Init), a.inflow(loop.Limit)...), notACount)
-			slices.Sort(counts)
-			if counts = slices.Compact(counts); len(counts) > 0 {
-				turns = append(slices.Clone(per), counts[0])
-				terms = merge(terms, []term{{Steps: 1, Per: turns}})
+		turns := [][]string{per}
+		if counts := a.turnsOf(s); len(counts) > 0 {
+			turns = nil
+			for _, name := range counts { // their sum, where several are in the bounds
+				loop := append(slices.Clone(per), name)
+				turns = append(turns, loop)
+				terms = merge(terms, []term{{Steps: 1, Per: loop}})
 			}
 		}
 		for _, inner := range blocks(s) {
-			terms = merge(terms, a.stmts(inner, turns, inside))
+			for _, per := range turns {
+				terms = merge(terms, a.stmts(inner, per, inside))
+			}
 		}
 	}
 	return terms
 }
+
+// turnsOf lists the counts among the ARGV names that decide how often a loop turns.
+func (a *workAnalysis) turnsOf(s ast.Stmt) []string {
+	var names []string
+	switch s := s.(type) {
+	case *ast.NumberForStmt:
+		names = append(a.inflow(s.Init), a.inflow(s.Limit)...)
+	case *ast.WhileStmt:
+		names = a.inflow(s.Condition)
+	case *ast.RepeatStmt:
+		names = a.inflow(s.Condition)
+	}
+	names = slices.DeleteFunc(names, notACount)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// callDepth bounds how deep local functions are followed into each other.
+const callDepth = 8
 
 // expr counts the commands in an expression, through calls of local functions; inside
 // names the functions being counted, so that a recursive one ends.
@@ -151,8 +195,10 @@ func (a *workAnalysis) expr(e ast.Expr, per, inside []string) []term {
 		}
 		if a.callsRedis(call) {
 			terms = merge(terms, []term{{Steps: 1, Per: per}})
-		} else if name, ok := call.Func.(*ast.IdentExpr); ok && !slices.Contains(inside, name.Value) {
-			terms = merge(terms, a.stmts(a.functions[name.Value], per, append(slices.Clone(inside), name.Value)))
+		} else if name, ok := call.Func.(*ast.IdentExpr); ok && len(inside) < callDepth && !slices.Contains(inside, name.Value) {
+			if f := a.functions[name.Value]; f != nil {
+				terms = merge(terms, a.stmts(f.Stmts, per, append(slices.Clone(inside), name.Value)))
+			}
 		}
 		return true
 	})

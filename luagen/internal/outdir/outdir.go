@@ -43,6 +43,9 @@ func Compare(dir string, files []gen.File) ([]Change, error) {
 		case err != nil:
 			return nil, err
 		case !bytes.Equal(have, f.Data):
+			if err := mustBeGenerated(dir, f.Name); err != nil {
+				return nil, err
+			}
 			changes = append(changes, Change{Name: f.Name, Kind: "differs", Data: f.Data})
 		}
 	}
@@ -54,12 +57,8 @@ func Compare(dir string, files []gen.File) ([]Change, error) {
 		if e.IsDir() || wanted[e.Name()] || !strings.HasSuffix(e.Name(), ".go") {
 			continue
 		}
-		ours, err := generated(filepath.Join(dir, e.Name()))
-		if err != nil {
+		if err := mustBeGenerated(dir, e.Name()); err != nil {
 			return nil, err
-		}
-		if !ours {
-			return nil, fmt.Errorf("%s is written by hand, and %s is luagen's alone: move it", e.Name(), dir)
 		}
 		changes = append(changes, Change{Name: e.Name(), Kind: "orphan"})
 	}
@@ -104,10 +103,14 @@ func replace(path string, data []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-func generated(path string) (bool, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
+// mustBeGenerated refuses a file that somebody may have written.
+func mustBeGenerated(dir, name string) error {
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
 	if err != nil {
-		return false, fmt.Errorf("stands where luagen generates and cannot be read: %w", err)
+		return fmt.Errorf("%s stands where luagen generates and does not parse as Go: move or remove it: %w", name, err)
 	}
-	return ast.IsGenerated(file), nil
+	if !ast.IsGenerated(file) {
+		return fmt.Errorf("%s is written by hand, and %s is luagen's alone: move it", name, dir)
+	}
+	return nil
 }

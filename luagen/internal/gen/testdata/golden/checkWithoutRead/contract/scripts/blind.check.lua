@@ -1,0 +1,1 @@
+return {1, ARGV[2], 0, ARGV[1], 0}

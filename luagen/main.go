@@ -67,7 +67,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 			fmt.Fprintln(stdout, c)
 		}
 		if len(changes) > 0 {
-			return fmt.Errorf("%s is not what %s generates; run: go generate ./...", *out, *contract)
+			return fmt.Errorf("%s is not what %s generates; go generate ./... mends it", *out, *contract)
 		}
 		return nil
 	}

@@ -144,7 +144,7 @@ func TestCommand(t *testing.T) {
 		stderr       string
 	}{
 		{"drift", "a CI step must fail", []string{"-contract", contract, "-out", out, "-check"}, 1,
-			"luagen: " + out + " is not what " + contract + " generates; run: go generate ./...\n"},
+			"luagen: " + out + " is not what " + contract + " generates; go generate ./... mends it\n"},
 		{"generate", "a go:generate line that works is silent", []string{"-contract", contract, "-out", out}, 0, ""},
 		{"no drift", "a CI step that has nothing to say is silent", []string{"-contract", contract, "-out", out, "-check"}, 0, ""},
 	} {
@@ -161,7 +161,7 @@ func TestCommand(t *testing.T) {
 
 func expectDrift(t *testing.T, err error, out, contract string) {
 	t.Helper()
-	if want := out + " is not what " + contract + " generates; run: go generate ./..."; err == nil || err.Error() != want {
+	if want := out + " is not what " + contract + " generates; go generate ./... mends it"; err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 }

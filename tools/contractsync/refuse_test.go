@@ -156,7 +156,7 @@ func TestSourceLockMustAgree(t *testing.T) {
 	want := "contractsync: --source " + source + `: contract/contract.lock disagrees with the files beside it:
   altered: contract/manifest.json
   altered: contract/scripts/leaky.check.lua
-put the files back, or renew the lock there: go run github.com/throttlekit/throttlekit-go/tools/contractsync --source . --into .
+put the files back, or renew the lock with go run github.com/throttlekit/throttlekit-go/tools/contractsync --source . --into . there
 `
 	if diff := cmp.Diff(want, got.stderr); got.code != 1 || diff != "" {
 		t.Errorf("exit code %d (-want +got):\n%s", got.code, diff)

@@ -85,7 +85,7 @@ func readSource(o options) (c *contract.Contract, renewing bool, err error) {
 		return c, false, err
 	}
 	if differences := lock.Differences(c.Lock()); len(differences) > 0 {
-		return nil, false, fmt.Errorf("%s disagrees with the files beside it:\n  %s\nput the files back, or renew the lock there: %s --source . --into .",
+		return nil, false, fmt.Errorf("%s disagrees with the files beside it:\n  %s\nput the files back, or renew the lock with %s --source . --into . there",
 			contract.LockPath, strings.Join(differences, "\n  "), command)
 	}
 	return c, false, nil

@@ -55,6 +55,16 @@ var fixedWindowDefinition = script.Definition{
 		SHA1:   "5e201a2fd158cd1582aec7929b668aa014025144",
 		SHA256: "d4d9e9dd9596d1a0f597cc8d2cee87bb31c867f10eac539333ef7f49ed0b2629",
 	},
+	Many: script.Script{
+		Name:   "fixedWindow.many",
+		Source: manyHead + fixedWindowCheckSource + fixedWindowArgv + manyTail,
+		SHA1:   "01b8b616da631791834b4065cfa125a0443e84ac",
+	},
+	Probe: script.Script{
+		Name:   "fixedWindow.probe",
+		Source: fixedWindowWrites + probeHead + fixedWindowCheckSource + fixedWindowArgv + probeTail,
+		SHA1:   "07961a6f425c9afb48a5d286ad1fc243905d91a3",
+	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
 }
@@ -94,3 +104,16 @@ return {1, limit, limit - counted, windowEnd, 0}`
 // scripts/fixedWindow.read.lua, byte for byte.
 const fixedWindowReadSource = `-- The fixed window's state: its start and its count, each text or nil.
 return redis.call('HMGET', KEYS[1], 's', 'c')`
+
+// What the scripts derived from the check hold of its own: how they call it and, for
+// the dry run, the commands to stop at.
+const (
+	fixedWindowArgv = `
+end
+local params = 2
+local function argv(now, cost)
+  return {now, ARGV[2], ARGV[3], cost}
+end
+`
+	fixedWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
+)

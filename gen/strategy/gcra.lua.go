@@ -66,6 +66,16 @@ var gcraDefinition = script.Definition{
 		SHA1:   "6a26205f6bd53d5e3cc442547e0a7e02e0df6393",
 		SHA256: "f15c25488885aac9454273cd8448628d00d7472075fe10b1a2c3487f8b14afcb",
 	},
+	Many: script.Script{
+		Name:   "gcra.many",
+		Source: manyHead + gcraCheckSource + gcraArgv + manyTail,
+		SHA1:   "05574f910801eb0e1ff1a3ff9431b99858d1e640",
+	},
+	Probe: script.Script{
+		Name:   "gcra.probe",
+		Source: gcraWrites + probeHead + gcraCheckSource + gcraArgv + probeTail,
+		SHA1:   "7e407b195fda33e76763ffacf5506b21a77bc1fa",
+	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
 }
@@ -111,3 +121,16 @@ return {1, burst, remaining, math.ceil(nextDrained), 0}`
 // scripts/gcra.read.lua, byte for byte.
 const gcraReadSource = `-- GCRA's state: the instant at which everything spent has drained, as text, or nil.
 return redis.call('GET', KEYS[1])`
+
+// What the scripts derived from the check hold of its own: how they call it and, for
+// the dry run, the commands to stop at.
+const (
+	gcraArgv = `
+end
+local params = 3
+local function argv(now, cost)
+  return {now, ARGV[2], ARGV[3], ARGV[4], cost}
+end
+`
+	gcraWrites = "local writes = {SET = true}\n"
+)

@@ -67,6 +67,16 @@ var slidingWindowDefinition = script.Definition{
 		SHA1:   "d503dae9dc998c447593bd7e7c41b7bc6fdb337e",
 		SHA256: "41712aa94d0b057872bca9b6a7e47505d2548b8933ad2d13625d8abdf7a8b082",
 	},
+	Many: script.Script{
+		Name:   "slidingWindow.many",
+		Source: manyHead + slidingWindowCheckSource + slidingWindowArgv + manyTail,
+		SHA1:   "b68a249c3b7ca521c521d7dbfd436bfa1b8d2af5",
+	},
+	Probe: script.Script{
+		Name:   "slidingWindow.probe",
+		Source: slidingWindowWrites + probeHead + slidingWindowCheckSource + slidingWindowArgv + probeTail,
+		SHA1:   "aaedd847ccc868c1420214060fe4fce81a856a59",
+	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
 }
@@ -143,3 +153,16 @@ return {1, limit, math.max(0, math.floor(limit - usedAfter)), resetAt, 0}`
 const slidingWindowReadSource = `-- The sliding window's state: field, value, field, value, ... of its ring; empty when
 -- there is none.
 return redis.call('HGETALL', KEYS[1])`
+
+// What the scripts derived from the check hold of its own: how they call it and, for
+// the dry run, the commands to stop at.
+const (
+	slidingWindowArgv = `
+end
+local params = 3
+local function argv(now, cost)
+  return {now, ARGV[2], ARGV[3], cost, ARGV[4]}
+end
+`
+	slidingWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
+)

@@ -57,6 +57,16 @@ var slidingWindowLogDefinition = script.Definition{
 		SHA1:   "0eebd71e7b9dd3d128084c45d525bb7eb1dbf3ad",
 		SHA256: "7c6b7028f7679b535be9ee17bcd2f79e81adb0eeb66e233c8529882ff31170ed",
 	},
+	Many: script.Script{
+		Name:   "slidingWindowLog.many",
+		Source: manyHead + slidingWindowLogCheckSource + slidingWindowLogArgv + manyTail,
+		SHA1:   "6ca35f46ff39ef0d7be2a1a851ece68d24d347a1",
+	},
+	Probe: script.Script{
+		Name:   "slidingWindowLog.probe",
+		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogArgv + probeTail,
+		SHA1:   "6047ddf386e22db301570b9f560991356d20499c",
+	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
 }
@@ -125,3 +135,16 @@ return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windo
 // scripts/slidingWindowLog.read.lua, byte for byte.
 const slidingWindowLogReadSource = `-- The log's state: member, instant, member, instant, ... oldest first.
 return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')`
+
+// What the scripts derived from the check hold of its own: how they call it and, for
+// the dry run, the commands to stop at.
+const (
+	slidingWindowLogArgv = `
+end
+local params = 2
+local function argv(now, cost)
+  return {now, ARGV[2], ARGV[3], cost}
+end
+`
+	slidingWindowLogWrites = "local writes = {PEXPIRE = true, ZADD = true}\n"
+)

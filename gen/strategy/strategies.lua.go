@@ -64,3 +64,63 @@ func decodeReply(reply script.Reply) throttlekit.Decision {
 		RetryAfter: script.Duration(reply[4]),
 	}
 }
+
+// What is around a check's bytes in the scripts derived from it: many runs it for many
+// keys at one instant, probe runs it dry.
+const (
+	manyHead = `-- Many checks at one instant. KEYS: a key for each. ARGV: now, the parameters, then a
+-- cost for each.
+local function check(KEYS, ARGV)
+`
+	manyTail = `local now = ARGV[1]
+if tonumber(now) == 0 then
+  local time = redis.call('TIME')
+  now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+end
+local answers = {}
+for i = 1, #KEYS do
+  local ok, answer = pcall(check, {KEYS[i]}, argv(now, ARGV[1 + params + i]))
+  if not ok then
+    -- A table or, on older servers, text with the place before the error.
+    local text = type(answer) == 'table' and answer.err or tostring(answer)
+    answer = {err = string.match(text, '%u%u+ .*') or 'ERR ' .. text}
+  end
+  answers[i] = answer or false
+end
+return answers`
+	probeHead = `-- Dry checks: a check that gets as far as its first write would have been admitted.
+-- ARGV: now, the parameters, then a cost for each question; limit and next stand for
+-- what the first answer reports as the limit, and for one more than remains.
+local real, admitted = redis, {}
+local function guarded(call)
+  return function(command, ...)
+    if writes[string.upper(command)] then
+      error(admitted)
+    end
+    return call(command, ...)
+  end
+end
+local redis = setmetatable({call = guarded(real.call), pcall = guarded(real.pcall)}, {__index = real})
+local function check(KEYS, ARGV)
+`
+	probeTail = `local now = ARGV[1]
+if tonumber(now) == 0 then
+  local time = redis.call('TIME')
+  now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+end
+local answers = {tonumber(now)}
+for i = 2 + params, #ARGV do
+  local cost = ARGV[i]
+  if cost == 'limit' then
+    cost = string.format('%.0f', math.floor(answers[2][2]))
+  elseif cost == 'next' then
+    cost = string.format('%.0f', math.floor(answers[2][3]) + 1)
+  end
+  local ok, answer = pcall(check, {KEYS[1]}, argv(now, cost))
+  if not ok and answer ~= admitted then
+    error(answer, 0)
+  end
+  answers[#answers + 1] = ok and answer or 1
+end
+return answers`
+)

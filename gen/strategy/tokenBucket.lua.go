@@ -58,6 +58,16 @@ var tokenBucketDefinition = script.Definition{
 		SHA1:   "a5eb0c43c675949016a0172559d583345846ed5f",
 		SHA256: "26b87bbdd5183f097fa139403276723bd6acfb6585450bc8ddeb8a5a9e612423",
 	},
+	Many: script.Script{
+		Name:   "tokenBucket.many",
+		Source: manyHead + tokenBucketCheckSource + tokenBucketArgv + manyTail,
+		SHA1:   "86ddae5609ff947c391eef027008ba770eaaf9a7",
+	},
+	Probe: script.Script{
+		Name:   "tokenBucket.probe",
+		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketArgv + probeTail,
+		SHA1:   "a23e2b7587b6d38461fce530815846d2ef4227ce",
+	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
 }
@@ -100,3 +110,16 @@ return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - 
 // scripts/tokenBucket.read.lua, byte for byte.
 const tokenBucketReadSource = `-- The token bucket's state: tokens held and when they were counted, each text or nil.
 return redis.call('HMGET', KEYS[1], 't', 'l')`
+
+// What the scripts derived from the check hold of its own: how they call it and, for
+// the dry run, the commands to stop at.
+const (
+	tokenBucketArgv = `
+end
+local params = 2
+local function argv(now, cost)
+  return {now, ARGV[2], ARGV[3], cost}
+end
+`
+	tokenBucketWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
+)

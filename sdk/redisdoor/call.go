@@ -21,13 +21,6 @@ func do(ctx context.Context, conn redis.Conn, command string, args []any) (any, 
 	return redis.DoContext(conn, ctx, command, args...)
 }
 
-func receive(ctx context.Context, conn redis.Conn) (any, error) {
-	if ctx.Done() == nil {
-		return conn.Receive()
-	}
-	return redis.ReceiveContext(conn, ctx)
-}
-
 // isNoScript reports whether Redis answered that it does not know the script: the one
 // answer after which a check may be sent again, since it did not run.
 func isNoScript(err error) bool {
@@ -54,7 +47,7 @@ var untouchedCodes = []string{
 }
 
 // connectFault describes a connection that could not be had: nothing was sent.
-func connectFault(ctx context.Context, op string, err error) error {
+func connectFault(ctx context.Context, op string, err error) *throttlekit.Error {
 	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, Err: err}
 	if !endedContext(ctx, fault) {
 		fault.Kind = throttlekit.ErrUnavailable
@@ -64,7 +57,7 @@ func connectFault(ctx context.Context, op string, err error) error {
 
 // callFault describes a call that was sent, or may have been, and brought no reply to
 // decode.
-func callFault(ctx context.Context, op string, err error) error {
+func callFault(ctx context.Context, op string, err error) *throttlekit.Error {
 	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, MayHaveConsumed: true, Err: err}
 	var reply redis.Error
 	switch {

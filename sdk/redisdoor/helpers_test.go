@@ -110,6 +110,7 @@ func (s scripted) Plan() (*script.Plan, error) {
 		Name:  "scripted",
 		Argv:  []string{"now", "cost"},
 		Work:  s.work,
+		Many:  script.Script{Name: "scripted.many", Source: "local function check(KEYS, ARGV)\n" + s.lua + "\nend\nreturn {check({KEYS[1]}) or false}", SHA1: strings.Repeat("1", 40)},
 		Check: script.Script{Name: "scripted.check", Source: s.lua, SHA1: strings.Repeat("0", 40)},
 		Reply: []string{"allowed", "limit", "remaining", "resetAt", "retryAfterMs"},
 		Decode: func(r script.Reply) throttlekit.Decision {

@@ -41,22 +41,21 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlek
 // server's time. The epoch itself is [throttlekit.ErrInvalidArgument]: on the wire it
 // stands for the server's time.
 func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
-	ms := now.UnixMilli()
-	if ms == 0 || ms > throttlekit.MaxCost || ms < -throttlekit.MaxCost {
-		return throttlekit.Decision{}, &throttlekit.Error{Op: opCheck, Kind: throttlekit.ErrInvalidArgument,
-			Err: fmt.Errorf("now is %d ms after the epoch, want any within 2^53-1 but 0, which stands for the server's clock", ms)}
+	ms, err := instant(opCheck, now)
+	if err != nil {
+		return throttlekit.Decision{}, err
 	}
 	return l.checkOne(ctx, key, cost, ms)
 }
 
-// Peek implements [throttlekit.Limiter]; this door does not offer it yet.
-func (l *Limiter) Peek(context.Context, string) (throttlekit.Decision, error) {
-	return throttlekit.Decision{}, &throttlekit.Error{Op: opPeek, Kind: throttlekit.ErrNotSupported}
-}
-
-// Forecast implements [throttlekit.Limiter]; this door does not offer it yet.
-func (l *Limiter) Forecast(context.Context, string, int64) (throttlekit.Forecast, error) {
-	return throttlekit.Forecast{}, &throttlekit.Error{Op: opForecast, Kind: throttlekit.ErrNotSupported}
+// instant is the wire's number for now, unless the wire has none.
+func instant(op string, now time.Time) (int64, error) {
+	ms := now.UnixMilli()
+	if ms == 0 || ms > throttlekit.MaxCost || ms < -throttlekit.MaxCost {
+		return 0, &throttlekit.Error{Op: op, Kind: throttlekit.ErrInvalidArgument,
+			Err: fmt.Errorf("now is %d ms after the epoch, want any within 2^53-1 but 0, which stands for the server's clock", ms)}
+	}
+	return ms, nil
 }
 
 // The operations, as errors name them.
@@ -66,6 +65,7 @@ const (
 	opPeek      = "peek"
 	opForecast  = "forecast"
 	opReplay    = "replay"
+	opReset     = "reset"
 )
 
 // serverClock is the now that stands for the Redis server's own time. It is text, so
@@ -128,8 +128,7 @@ func (l *Limiter) decide(ctx context.Context, op string, reply any, err error) (
 	}
 	d, err := l.plan.Decode(reply)
 	if err != nil {
-		return throttlekit.Decision{}, &throttlekit.Error{Op: op, Source: throttlekit.SourceDecoding,
-			Kind: throttlekit.ErrMalformedReply, MayHaveConsumed: true, Err: err}
+		return throttlekit.Decision{}, unreadable(op, true, err)
 	}
 	return d, nil
 }

@@ -65,22 +65,7 @@ func TestEveryStrategyOfTheContract(t *testing.T) {
 	pool := dial(t, redistest.Start(t))
 	for _, definition := range strategy.All() {
 		t.Run(definition.Name, func(t *testing.T) {
-			params := map[string]float64{}
-			for _, p := range definition.Params {
-				switch {
-				case p.Default != 0 || p.DefaultFrom != "":
-				case p.Unit == script.Milliseconds:
-					params[p.Name] = 3_600_000
-				case p.Unit == script.PerSecond:
-					params[p.Name] = 0.001
-				default:
-					params[p.Name] = 3
-				}
-			}
-			s, err := strategy.New(definition.Name, params)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := ofThree(t, definition)
 			limiter := newLimiter(t, pool, s, redisdoor.WithPrefix(prefix(t)))
 			now := time.UnixMilli(1_750_000_000_000)
 			for i, want := range []bool{true, true, true, false} {
@@ -94,6 +79,28 @@ func TestEveryStrategyOfTheContract(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ofThree fills in any strategy for a limit of 3 an hour or so.
+func ofThree(t *testing.T, d *script.Definition) script.Strategy {
+	t.Helper()
+	params := map[string]float64{}
+	for _, p := range d.Params {
+		switch {
+		case p.Default != 0 || p.DefaultFrom != "":
+		case p.Unit == script.Milliseconds:
+			params[p.Name] = 3_600_000
+		case p.Unit == script.PerSecond:
+			params[p.Name] = 0.001
+		default:
+			params[p.Name] = 3
+		}
+	}
+	s, err := strategy.New(d.Name, params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestScriptIsSentOnceAndAgainAfterAFlush(t *testing.T) {
@@ -248,12 +255,24 @@ func TestStrategyIsValidatedWhenTheLimiterIsMade(t *testing.T) {
 	}
 }
 
-func TestNotYetSupported(t *testing.T) {
-	limiter, _ := onRedis(t, fivePerHour)
+func TestScriptsThatCannotBeDerived(t *testing.T) {
+	limiter := newLimiter(t, dial(t, "redis://127.0.0.1:1"), underived{})
 	_, err := limiter.Peek(t.Context(), secretKey)
 	wantFault(t, err, fault{kind: throttlekit.ErrNotSupported, says: "peek"})
 	_, err = limiter.Forecast(t.Context(), secretKey, 1)
 	wantFault(t, err, fault{kind: throttlekit.ErrNotSupported, says: "forecast"})
+	_, err = limiter.CheckMany(t.Context(), []string{secretKey}, 1)
+	wantFault(t, err, fault{kind: throttlekit.ErrNotSupported, says: "checkMany"})
+	_, _, err = limiter.ProbeReplay(t.Context(), secretKey, []redisdoor.Moment{{Now: 1, Cost: 1}})
+	wantFault(t, err, fault{kind: throttlekit.ErrNotSupported, says: "replay"})
+}
+
+// underived is a strategy of whose check nothing could be derived.
+type underived struct{}
+
+func (underived) Plan() (*script.Plan, error) {
+	d := script.Definition{Name: "underived", Argv: []string{"now", "cost"}}
+	return d.Plan()
 }
 
 func TestCloseWaitsForCallsAndRefusesNewOnes(t *testing.T) {

@@ -2,121 +2,123 @@ package redisdoor
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
 
-// pipelineSize bounds how many checks are written before their answers are read, so
-// that neither side has to hold more than that.
-const pipelineSize = 256
+// One many script holds Redis, and so everybody else, for about a millisecond at most:
+// it ends at so many keys, or at so much work in steps of [script.Plan.Work], whichever
+// comes first. A single check of more work than that goes alone.
+const (
+	manyKeys = 256
+	manyWork = 1000
+)
 
-// CheckMany implements [throttlekit.Limiter]: one EVALSHA per key, pipelined over one
-// connection. Each key is checked at its own instant of the Redis server.
+// CheckMany implements [throttlekit.Limiter] with *many* scripts: the contract's check,
+// run inside Redis for key after key at one instant of the Redis server. Each script is
+// one round trip and is bounded so that it holds Redis for about a millisecond, 256 keys
+// at most; each takes its own instant. Keys are checked in order.
+//
+// It answers [throttlekit.ErrNotSupported] for a strategy whose script cannot be wrapped.
 func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
+	return l.checkMany(ctx, keys, cost, serverClock)
+}
+
+func (l *Limiter) checkMany(ctx context.Context, keys []string, cost int64, now any) ([]throttlekit.Decision, error) {
 	if err := l.validate(opCheckMany, cost); err != nil {
 		return nil, err
 	}
-	decisions := make([]throttlekit.Decision, len(keys))
-	if len(keys) == 0 {
-		return decisions, nil
+	if l.plan.Definition().Many.Source == "" {
+		return nil, notSupported(opCheckMany, "the strategy's check script cannot be run for many keys")
 	}
 	if err := l.door.enter(ctx, opCheckMany); err != nil {
 		return nil, err
 	}
 	defer l.door.calls.leave()
-
+	decisions := make([]throttlekit.Decision, len(keys))
+	if len(keys) == 0 {
+		return decisions, nil
+	}
 	conn, err := l.door.pool.GetContext(ctx)
 	if err != nil {
 		return nil, connectFault(ctx, opCheckMany, err)
 	}
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
 
-	many := &pipeline{limiter: l, ctx: ctx, conn: conn, keys: keys, cost: cost,
-		decisions: decisions, errs: make([]error, len(keys))}
-	for from := 0; from < len(keys); from += pipelineSize {
-		many.run(from, min(from+pipelineSize, len(keys)))
-	}
-	for _, err := range many.errs {
-		if err != nil {
-			return decisions, &throttlekit.ManyError{Errors: many.errs}
+	errs := make([]error, len(keys))
+	failed := false
+	size := l.manySize(cost)
+	for from := 0; from < len(keys); from += size {
+		to := min(from+size, len(keys))
+		err := l.checkBatch(ctx, conn, keys[from:to], cost, now, decisions[from:to], errs[from:to])
+		for i := from; i < to; i++ {
+			failed = failed || errs[i] != nil
 		}
+		if err != nil {
+			// The connection is gone. What was not sent was certainly not consumed.
+			for i := to; i < len(keys); i++ {
+				errs[i] = connectFault(ctx, opCheckMany, err)
+			}
+			break
+		}
+	}
+	if failed {
+		return decisions, &throttlekit.ManyError{Errors: errs}
 	}
 	return decisions, nil
 }
 
-// pipeline is one CheckMany under way.
-type pipeline struct {
-	limiter   *Limiter
-	ctx       context.Context
-	conn      redis.Conn
-	keys      []string
-	cost      any
-	decisions []throttlekit.Decision
-	errs      []error
-	broken    error // what broke the connection, if anything did
+// manySize is how many checks of that cost one script may hold.
+func (l *Limiter) manySize(cost int64) int {
+	return int(max(1, min(manyKeys, manyWork/max(1, l.plan.Work(cost)))))
 }
 
-// run checks keys[from:to]. The checks that Redis did not know the script for did not
-// run, and are sent once more: the first as EVAL, which lets the others be EVALSHA.
-func (p *pipeline) run(from, to int) {
-	unknown := make([]int, 0, to-from)
-	for i := from; i < to; i++ {
-		unknown = append(unknown, i)
-	}
-	for attempt := range 2 {
-		batch := unknown
-		unknown = nil
-		sent := p.send(batch, attempt > 0)
-		for n, i := range batch {
-			if n >= sent {
-				// Never written: certainly not consumed.
-				p.errs[i] = connectFault(p.ctx, opCheckMany, p.broken)
-				continue
-			}
-			reply, err := p.receive()
-			if attempt == 0 && isNoScript(err) {
-				unknown = append(unknown, i)
-				continue
-			}
-			p.decisions[i], p.errs[i] = p.limiter.decide(p.ctx, opCheckMany, reply, err)
+// checkBatch checks keys by one script, into decisions and errs. The error is that of a
+// broken connection.
+func (l *Limiter) checkBatch(ctx context.Context, conn redis.Conn, keys []string, cost int64, now any,
+	decisions []throttlekit.Decision, errs []error) error {
+	reply, err := l.eval(ctx, conn, l.plan.Definition().Many, func(text any) []any {
+		return l.manyArgs(text, keys, cost, now)
+	})
+	answers, ok := reply.([]any)
+	if err == nil && (!ok || len(answers) != len(keys)) {
+		err := fmt.Errorf("reply to %d checks is a %T of %d", len(keys), reply, len(answers))
+		for i := range keys {
+			errs[i] = unreadable(opCheckMany, true, err)
 		}
-		if len(unknown) == 0 {
-			return
-		}
+		return nil
 	}
+	if err != nil {
+		for i := range keys {
+			errs[i] = callFault(ctx, opCheckMany, err)
+		}
+		if _, answered := err.(redis.Error); answered {
+			return nil
+		}
+		return err
+	}
+	for i, answer := range answers {
+		var refused error
+		if said, ok := answer.(redis.Error); ok {
+			refused = said
+		}
+		decisions[i], errs[i] = l.decide(ctx, opCheckMany, answer, refused)
+	}
+	return nil
 }
 
-// send writes the checks of a batch and returns how many of them may have gone out.
-func (p *pipeline) send(batch []int, withSource bool) int {
-	if p.broken != nil {
-		return 0
+func (l *Limiter) manyArgs(text any, keys []string, cost, now any) []any {
+	args := make([]any, 0, 16+2*len(keys))
+	args = append(args, text, len(keys))
+	for _, key := range keys {
+		args = append(args, l.key(key))
 	}
-	for n, i := range batch {
-		command, script := "EVALSHA", p.limiter.sha1
-		if withSource && n == 0 {
-			command, script = "EVAL", p.limiter.source
-		}
-		if err := p.conn.Send(command, p.limiter.args(script, p.keys[i], serverClock, p.cost)...); err != nil {
-			p.broken = err
-			return n + 1
-		}
+	args = l.plan.AppendParams(args, now)
+	for range keys {
+		args = append(args, cost)
 	}
-	if err := p.conn.Flush(); err != nil {
-		p.broken = err
-	}
-	return len(batch)
-}
-
-// receive reads one answer; after the connection broke, what broke it.
-func (p *pipeline) receive() (any, error) {
-	if p.broken != nil {
-		return nil, p.broken
-	}
-	reply, err := receive(p.ctx, p.conn)
-	if _, answered := err.(redis.Error); err != nil && !answered {
-		p.broken = err
-	}
-	return reply, err
+	return args
 }

@@ -3,10 +3,17 @@ package redisdoor_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
@@ -82,37 +89,78 @@ func TestCheckManyFailsOnlyTheKeyThatFails(t *testing.T) {
 }
 
 func TestCheckManyOverABrokenConnection(t *testing.T) {
-	server := startBrokenRedis(t, func(command int64) []byte {
-		switch {
-		case command == 256: // the last of the first pipeline, so that all of it was written
-			return nil
-		case command > 2:
-			return []byte{}
-		}
-		return []byte("*5\r\n:1\r\n:5\r\n:4\r\n:1000\r\n:0\r\n")
-	})
+	server := startBrokenRedis(t, func(int64) []byte { return nil })
 	limiter := newLimiter(t, dial(t, server.url()), fivePerHour)
-	const n = 300 // the second pipeline is never written
-	keys := make([]string, n)
+	keys := make([]string, 2*256+1)
 	for i := range keys {
 		keys[i] = secretKey
 	}
-	decisions, err := limiter.CheckMany(t.Context(), keys, 1)
+	size := limiter.ManySize(1)
+	_, err := limiter.CheckMany(t.Context(), keys, 1)
 	var many *throttlekit.ManyError
 	if !errors.As(err, &many) {
 		t.Fatalf("error is %v, want a *throttlekit.ManyError", err)
 	}
 	for i := range keys {
-		switch {
-		case i < 2:
-			if many.Errors[i] != nil || !decisions[i].Allowed {
-				t.Fatalf("keys[%d] is %+v, %v, want the decision that came before the break", i, decisions[i], many.Errors[i])
-			}
-		default:
-			wantFault(t, many.Errors[i], fault{kind: throttlekit.ErrUnavailable, source: throttlekit.SourceTransport, consumed: i < 256})
-		}
+		// Those of the first script may have been consumed, the others were never sent.
+		wantFault(t, many.Errors[i], fault{kind: throttlekit.ErrUnavailable, source: throttlekit.SourceTransport, consumed: i < size})
 	}
-	if read := server.commands.Load(); read > 256 {
-		t.Errorf("the server read %d commands, want none of the second pipeline", read)
+	if n := server.commands.Load(); n != 1 {
+		t.Errorf("the server read %d commands, want the first script alone", n)
+	}
+}
+
+func TestCheckManyIsBoundedByWork(t *testing.T) {
+	pool := dial(t, "redis://127.0.0.1:1")
+	for _, row := range []struct {
+		name string
+		work []script.Term
+		cost int64
+		want int
+	}{
+		{"next to nothing: by keys", []script.Term{{Steps: 1}}, 1, 256},
+		{"some: by work", []script.Term{{Steps: 10}}, 1, 100},
+		{"work that grows with the cost", []script.Term{{Steps: 1, Per: []string{"cost"}}}, 300, 3},
+		{"more than a script's worth: alone", []script.Term{{Steps: 5000}}, 1, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := newLimiter(t, pool, scripted{work: row.work}).ManySize(row.cost); got != row.want {
+				t.Errorf("a script holds %d checks, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+func TestCheckManyIsTheSameChecksAtOneInstant(t *testing.T) {
+	pool := dial(t, redistest.Start(t))
+	for _, d := range strategy.All() {
+		t.Run(d.Name, func(t *testing.T) {
+			s := ofThree(t, d)
+			together := newLimiter(t, pool, s, redisdoor.WithPrefix(prefix(t)))
+			apart := newLimiter(t, pool, s, redisdoor.WithPrefix(prefix(t)))
+			random := rand.New(rand.NewPCG(1, 2))
+			now := time.UnixMilli(1_750_000_000_000)
+			for round := range 40 {
+				now = now.Add(time.Duration(random.IntN(900_000)) * time.Millisecond)
+				cost := 1 + random.Int64N(4)
+				keys := make([]string, random.IntN(12))
+				for i := range keys {
+					keys[i] = strconv.Itoa(random.IntN(5))
+				}
+				got, err := together.CheckManyAt(t.Context(), keys, cost, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := make([]throttlekit.Decision, len(keys))
+				for i, key := range keys {
+					if want[i], err = apart.CheckAt(t.Context(), key, cost, now); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("round %d, keys %v, cost %d (-one by one +many):\n%s", round, keys, cost, diff)
+				}
+			}
+		})
 	}
 }

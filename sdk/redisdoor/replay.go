@@ -32,6 +32,63 @@ type Moment struct {
 // A moment at 0 is [throttlekit.ErrInvalidArgument]: on the wire it stands for the
 // server's time. Costs must be above 0; [WithMaxWork] does not apply.
 func (l *Limiter) Replay(ctx context.Context, key string, moments []Moment) ([]throttlekit.Decision, error) {
+	replies, err := l.replay(ctx, key, moments, false)
+	if err != nil {
+		return nil, err
+	}
+	decisions := make([]throttlekit.Decision, len(moments))
+	for i, reply := range replies {
+		if decisions[i], err = l.replied(ctx, i, reply); err != nil {
+			return nil, err
+		}
+	}
+	return decisions, nil
+}
+
+// ProbeReplay runs a timeline as [Limiter.Replay] does, and before each check asks the
+// dry run of the same cost at the same instant. It returns what the dry run said beside
+// what the check then did.
+func (l *Limiter) ProbeReplay(ctx context.Context, key string, moments []Moment) ([]script.Answer, []throttlekit.Decision, error) {
+	if l.plan.Definition().Probe.Source == "" {
+		return nil, nil, notSupported(opReplay, "the strategy's check script cannot run dry")
+	}
+	replies, err := l.replay(ctx, key, moments, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers, decisions := make([]script.Answer, len(moments)), make([]throttlekit.Decision, len(moments))
+	for i := range moments {
+		if refused, ok := replies[2*i].(redis.Error); ok {
+			return nil, nil, fmt.Errorf("probe of moment %d: %w", i, callFault(ctx, opReplay, refused))
+		}
+		_, one, err := l.plan.DecodeProbe(replies[2*i], 1)
+		if err != nil {
+			return nil, nil, fmt.Errorf("probe of moment %d: %w", i, unreadable(opReplay, true, err))
+		}
+		answers[i] = one[0]
+		if decisions[i], err = l.replied(ctx, i, replies[2*i+1]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return answers, decisions, nil
+}
+
+// replied decodes what Redis answered to the check of moment i.
+func (l *Limiter) replied(ctx context.Context, i int, reply any) (throttlekit.Decision, error) {
+	var refused error
+	if said, ok := reply.(redis.Error); ok {
+		refused = said
+	}
+	d, err := l.decide(ctx, opReplay, reply, refused)
+	if err != nil {
+		err = fmt.Errorf("moment %d: %w", i, err)
+	}
+	return d, err
+}
+
+// replay returns what Redis answered to each check of the timeline, or, with probes, to
+// each dry run and its check in turn.
+func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, probes bool) ([]any, error) {
 	for i, m := range moments {
 		if m.Now == 0 || !(m.Cost > 0 && m.Cost <= throttlekit.MaxCost) {
 			return nil, &throttlekit.Error{Op: opReplay, Kind: throttlekit.ErrInvalidArgument,
@@ -39,56 +96,73 @@ func (l *Limiter) Replay(ctx context.Context, key string, moments []Moment) ([]t
 		}
 	}
 	if len(moments) == 0 {
-		return []throttlekit.Decision{}, nil
+		return nil, nil
 	}
 	if err := l.door.enter(ctx, opReplay); err != nil {
 		return nil, err
 	}
 	defer l.door.calls.leave()
-
 	conn, err := l.door.pool.GetContext(ctx)
 	if err != nil {
 		return nil, connectFault(ctx, opReplay, err)
 	}
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
 
-	replies, err := redis.Values(l.transact(ctx, conn, key, moments))
+	t := &transaction{conn: conn}
+	t.send(false, "DEL", l.key(key))
+	for i, m := range moments {
+		now, cost := script.Number(m.Now), script.Number(m.Cost)
+		// The first of each carries the script's text, which Redis then knows.
+		command, check, probe := "EVALSHA", l.sha1, any(l.plan.Definition().Probe.SHA1)
+		if i == 0 {
+			command, check, probe = "EVAL", l.source, l.plan.Definition().Probe.Source
+		}
+		if probes {
+			t.send(true, command, l.probeArgs(probe, key, now, []any{cost})...)
+		}
+		t.send(true, command, l.args(check, key, now, cost)...)
+		t.send(false, "PERSIST", l.key(key))
+	}
+	t.send(false, "DEL", l.key(key))
+	replies, err := t.exec(ctx)
 	if err != nil {
 		return nil, callFault(ctx, opReplay, err)
 	}
-	if len(replies) != 2*len(moments)+2 {
-		return nil, &throttlekit.Error{Op: opReplay, Source: throttlekit.SourceDecoding, MayHaveConsumed: true,
-			Kind: throttlekit.ErrMalformedReply, Err: fmt.Errorf("got %d replies to %d commands", len(replies), 2*len(moments)+2)}
-	}
-	decisions := make([]throttlekit.Decision, len(moments))
-	for i := range decisions {
-		reply := replies[1+2*i] // after DEL, each check and its PERSIST
-		var refused error
-		if said, ok := reply.(redis.Error); ok {
-			refused = said
-		}
-		if decisions[i], err = l.decide(ctx, opReplay, reply, refused); err != nil {
-			return nil, fmt.Errorf("moment %d: %w", i, err)
-		}
-	}
-	return decisions, nil
+	return replies, nil
 }
 
-// transact sends the timeline as one transaction. The first check carries the script's
-// text, which Redis then knows for the others.
-func (l *Limiter) transact(ctx context.Context, conn redis.Conn, key string, moments []Moment) (any, error) {
-	err := errors.Join(conn.Send("MULTI"), conn.Send("DEL", l.key(key)))
-	for i, m := range moments {
-		command, text := "EVALSHA", l.sha1
-		if i == 0 {
-			command, text = "EVAL", l.source
-		}
-		err = errors.Join(err, conn.Send(command, l.args(text, key, script.Number(m.Now), script.Number(m.Cost))...),
-			conn.Send("PERSIST", l.key(key)))
+// transaction gathers commands and runs them as one.
+type transaction struct {
+	conn   redis.Conn
+	wanted []bool // by command: whether its reply is asked for
+	err    error
+}
+
+func (t *transaction) send(wanted bool, command string, args ...any) {
+	if len(t.wanted) == 0 {
+		t.err = t.conn.Send("MULTI")
 	}
-	err = errors.Join(err, conn.Send("DEL", l.key(key)))
+	t.wanted = append(t.wanted, wanted)
+	t.err = errors.Join(t.err, t.conn.Send(command, args...))
+}
+
+// exec runs the commands and returns the replies that are wanted, in order.
+func (t *transaction) exec(ctx context.Context) ([]any, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	replies, err := redis.Values(do(ctx, t.conn, "EXEC", nil))
 	if err != nil {
 		return nil, err
 	}
-	return do(ctx, conn, "EXEC", nil)
+	if len(replies) != len(t.wanted) {
+		return nil, fmt.Errorf("got %d replies to %d commands", len(replies), len(t.wanted))
+	}
+	var wanted []any
+	for i, reply := range replies {
+		if t.wanted[i] {
+			wanted = append(wanted, reply)
+		}
+	}
+	return wanted, nil
 }

@@ -26,7 +26,7 @@ type Script struct {
 	// SHA1 is what Redis caches the script by, in hex. It was computed when the code
 	// was generated: a program in FIPS-only mode cannot compute it.
 	SHA1 string
-	// SHA256 is the manifest's checksum of Source, in hex.
+	// SHA256 is the manifest's checksum of Source, in hex; empty for a derived script.
 	SHA256 string
 }
 
@@ -113,6 +113,9 @@ type Definition struct {
 	Check Script
 	// Read returns the raw state; its Source is empty when the contract has none.
 	Read Script
+	// Many runs Check for many keys at one instant, and Probe runs it dry; both hold
+	// Check's bytes unchanged. The Source of one that the check does not allow is empty.
+	Many, Probe Script
 	// Reply names the elements of a check's reply, in order; at most [MaxReply].
 	Reply []string
 	// Decode turns a reply's integers into a decision.

@@ -18,8 +18,8 @@ var plainFile = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 // luaScript is one script of the contract, verified.
 //
-// Every form that a script takes in Go starts here: its text as it stands, and later
-// what is derived from that text.
+// Every form that a script takes in Go starts here: its text as it stands, and what is
+// derived from that text.
 type luaScript struct {
 	Name   string
 	File   string
@@ -40,11 +40,13 @@ type strategy struct {
 	Work          []term
 	Check         luaScript
 	Read          *luaScript
+	Derivation    derivation
 }
 
 // loadStrategies verifies every script of the manifest and groups them by strategy,
 // in the manifest's order.
 func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
+	wrappers := newWrappers(m.ReplyTuple)
 	var strategies []*strategy
 	byName := map[string]*strategy{}
 	seen := map[string]int{}
@@ -78,7 +80,9 @@ func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 			s.Check = text
 			s.loadArgv(i, e, p)
 			if ok {
-				s.Work = measureWork(text, e.Argv, p)
+				chunk := parseScript(text, p)
+				s.Work = measureWork(chunk, e.Argv)
+				s.derive(chunk, wrappers, p)
 			}
 		case "read":
 			if s.Read != nil {

@@ -32,7 +32,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 // render executes the templates: one file that lists all, and one per strategy.
 func render(pkg string, m *manifest, strategies []*strategy) ([]File, error) {
 	index, err := execute("strategies.go.tmpl", map[string]any{
-		"Package": pkg, "Manifest": m, "Strategies": strategies,
+		"Package": pkg, "Manifest": m, "Strategies": strategies, "Wrappers": newWrappers(m.ReplyTuple),
 	})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,20 @@ func exprs(s ast.Stmt) []ast.Expr {
 	return nil
 }
 
+// everyExpr lists a statement's own expressions, the functions that it declares
+// included.
+func everyExpr(s ast.Stmt) []ast.Expr {
+	switch s := s.(type) {
+	case *ast.LocalAssignStmt:
+		return s.Exprs
+	case *ast.AssignStmt:
+		return append(append([]ast.Expr{}, s.Rhs...), s.Lhs...)
+	case *ast.FuncDefStmt:
+		return []ast.Expr{s.Func}
+	}
+	return exprs(s)
+}
+
 // withoutFunctions leaves out the functions that a statement declares: they run where
 // they are called.
 func withoutFunctions(list []ast.Expr) []ast.Expr {

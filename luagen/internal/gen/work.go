@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
-	"github.com/yuin/gopher-lua/parse"
 )
 
 // term is a part of a check's work: Steps times the value of each parameter in Per.
@@ -19,19 +18,12 @@ type term struct {
 // refusing large costs.
 var assumedWork = []term{{Steps: 10}, {Steps: 1, Per: []string{"cost"}}}
 
-// measureWork reads a check script and estimates what it costs Redis: a step for each
+// measureWork estimates what a check script costs Redis: a step for each
 // command that it calls, and for each turn of a loop, whose number of turns is told from
 // the ARGV names that flow into its bounds or its condition. Branches count as if all of
 // them were taken; a loop over what Redis answered counts as one turn.
-func measureWork(s luaScript, argv []string, p *problems) []term {
-	source := s.Source
-	if strings.HasPrefix(source, "#!") { // Redis's shebang is not Lua
-		source = "--" + source
-	}
-	chunk, err := parse.Parse(strings.NewReader(source), s.File)
-	if err != nil {
-		p.noticef(s.File, "this luagen's Lua parser cannot read it (%s); its work is assumed to grow with the cost",
-			strings.Join(strings.Fields(err.Error()), " "))
+func measureWork(chunk []ast.Stmt, argv []string) []term {
+	if chunk == nil {
 		return assumedWork
 	}
 	a := &workAnalysis{

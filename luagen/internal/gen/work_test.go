@@ -216,7 +216,7 @@ func TestMeasureWork(t *testing.T) {
 			reasons.add(t, test.reason)
 			var p problems
 			argv := []string{"now", "windowMs", "cost", "buckets", "limit"}
-			got := measureWork(luaScript{File: "scripts/gate.check.lua", Source: test.script}, argv, &p)
+			got := measureWork(parseScript(luaScript{File: "scripts/gate.check.lua", Source: test.script}, &p), argv)
 			if diff := cmp.Diff(test.want, writeWork(got)); diff != "" {
 				t.Errorf("work (-want +got):\n%s", diff)
 			}
@@ -237,7 +237,7 @@ func TestMeasureWorkOfUnreadable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var p problems
-			got := measureWork(luaScript{File: "scripts/gate.check.lua", Source: test.script}, []string{"now", "cost"}, &p)
+			got := measureWork(parseScript(luaScript{File: "scripts/gate.check.lua", Source: test.script}, &p), []string{"now", "cost"})
 			if diff := cmp.Diff("10 + 1*cost", writeWork(got)); diff != "" {
 				t.Errorf("%s: work (-want +got):\n%s", test.reason, diff)
 			}

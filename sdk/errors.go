@@ -28,6 +28,10 @@ var (
 	// ErrMalformedReply means that an answer came but is not one that the contract
 	// allows.
 	ErrMalformedReply = errors.New("malformed reply")
+
+	// ErrCostExceedsLimit means that [Wait] gave up at once: the cost is above all that
+	// can ever be spent together. Nothing was consumed.
+	ErrCostExceedsLimit = errors.New("cost exceeds the limit")
 )
 
 // Source says who reported a fault.
@@ -63,7 +67,8 @@ func (s Source) String() string {
 // Error is the one error type of the SDK's calls. It never holds a limited key or a
 // secret.
 type Error struct {
-	// Op is the operation in the contract's spelling: check, checkMany, peek, forecast.
+	// Op is the operation in the contract's spelling: check, checkMany, peek, forecast;
+	// or wait, for [Wait].
 	Op string
 
 	// Source says who reported the fault.

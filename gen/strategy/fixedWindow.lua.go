@@ -63,7 +63,7 @@ var fixedWindowDefinition = script.Definition{
 	Probe: script.Script{
 		Name:   "fixedWindow.probe",
 		Source: fixedWindowWrites + probeHead + fixedWindowCheckSource + fixedWindowArgv + probeTail,
-		SHA1:   "07961a6f425c9afb48a5d286ad1fc243905d91a3",
+		SHA1:   "dbc203ae4394792c21ac249d28c1f359aff9391c",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,

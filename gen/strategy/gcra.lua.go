@@ -74,7 +74,7 @@ var gcraDefinition = script.Definition{
 	Probe: script.Script{
 		Name:   "gcra.probe",
 		Source: gcraWrites + probeHead + gcraCheckSource + gcraArgv + probeTail,
-		SHA1:   "7e407b195fda33e76763ffacf5506b21a77bc1fa",
+		SHA1:   "820bdf1f4a6699ad82b6dabbec506e1515549e38",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,

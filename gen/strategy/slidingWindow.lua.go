@@ -75,7 +75,7 @@ var slidingWindowDefinition = script.Definition{
 	Probe: script.Script{
 		Name:   "slidingWindow.probe",
 		Source: slidingWindowWrites + probeHead + slidingWindowCheckSource + slidingWindowArgv + probeTail,
-		SHA1:   "aaedd847ccc868c1420214060fe4fce81a856a59",
+		SHA1:   "7ed816aeb92ec827560297f316bf7eb259018874",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,

@@ -65,7 +65,7 @@ var slidingWindowLogDefinition = script.Definition{
 	Probe: script.Script{
 		Name:   "slidingWindowLog.probe",
 		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogArgv + probeTail,
-		SHA1:   "6047ddf386e22db301570b9f560991356d20499c",
+		SHA1:   "3170ddd60f5d92c84e7694c56e06c95994a9d44d",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,

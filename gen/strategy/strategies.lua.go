@@ -118,7 +118,9 @@ for i = 2 + params, #ARGV do
   end
   local ok, answer = pcall(check, {KEYS[1]}, argv(now, cost))
   if not ok and answer ~= admitted then
-    error(answer, 0)
+    -- A table or, on older servers, text with the place before the error.
+    local text = type(answer) == 'table' and answer.err or tostring(answer)
+    return {err = string.match(text, '%u%u+ .*') or 'ERR ' .. text}
   end
   answers[#answers + 1] = ok and answer or 1
 end

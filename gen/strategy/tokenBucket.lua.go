@@ -66,7 +66,7 @@ var tokenBucketDefinition = script.Definition{
 	Probe: script.Script{
 		Name:   "tokenBucket.probe",
 		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketArgv + probeTail,
-		SHA1:   "a23e2b7587b6d38461fce530815846d2ef4227ce",
+		SHA1:   "0a1b399cadcd872ccecb0550a07790b6d72b9520",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,

@@ -13,9 +13,9 @@ import (
 // writing would have been admitted. Peek and Forecast are made of its answers alone;
 // nothing here knows how any strategy decides.
 //
-// The questions are costs. The first is one that can never be admitted, whose denial
-// therefore reports the state as it is.
-const never = throttlekit.MaxCost
+// The questions are costs. The first is one that can never be admitted, since it is far
+// above the greatest limit ([MaxParam]); its denial therefore reports the state as it is.
+const never = 1 << 60
 
 // What a probe script takes for a cost besides a number.
 const (

@@ -15,11 +15,13 @@ import (
 var allowedModules = map[string]string{
 	"connectrpc.com/connect":           "the service door and the server",
 	"connectrpc.com/grpchealth":        "grpc.health.v1 on the server",
+	"connectrpc.com/grpcreflect":       "server reflection on the server",
 	"github.com/alicebob/miniredis/v2": "the embedded Redis",
 	"github.com/gomodule/redigo":       "the Redis door",
 	"github.com/google/go-cmp":         "comparisons in tests",
 	"github.com/urfave/cli/v3":         "the command line",
 	"github.com/yuin/gopher-lua":       "luagen's Lua parser; the embedded Redis links it anyway",
+	"go.yaml.in/yaml/v3":               "policy files",
 	"go.uber.org/goleak":               "leak checks in tests",
 	"google.golang.org/protobuf":       "the service contract's messages",
 }

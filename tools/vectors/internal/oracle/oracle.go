@@ -53,10 +53,26 @@ type Reply struct {
 	RetryAfterMs float64
 }
 
+// Forecast is what a key could spend. Times are epoch milliseconds.
+type Forecast struct {
+	SpendableNow    float64
+	NextReplenishAt float64
+	FullAt          float64
+}
+
 // Judge holds the state of one key under one strategy.
 type Judge interface {
 	// Check spends cost at the instant now (epoch milliseconds, not 0) if it can.
 	Check(now, cost float64) Reply
+
+	// Peek says whether a check of cost 1 would pass at the instant now, and what is
+	// there before it. It changes nothing, and nothing of it goes through Redis: its
+	// numbers are the formulas' own, whole ones for whole limits.
+	Peek(now float64) Reply
+
+	// Forecast says how often cost could be spent at the instant now, and when the next
+	// unit and the last are back. It changes nothing, as Peek.
+	Forecast(now, cost float64) Forecast
 }
 
 // kinds says for each strategy which options it takes and how a judge is made of them,
@@ -122,6 +138,14 @@ func truncated(x float64) float64 { return float64(int64(x)) }
 
 func reply(allowed bool, limit, remaining, resetAt, retryAfterMs float64) Reply {
 	return Reply{allowed, truncated(limit), truncated(remaining), truncated(resetAt), truncated(retryAfterMs)}
+}
+
+// peeked is the answer of a peek: an allowed one has nothing to wait for.
+func peeked(allowed bool, limit, remaining, resetAt, retryAfterMs float64) Reply {
+	if allowed {
+		retryAfterMs = 0
+	}
+	return Reply{allowed, limit, remaining, resetAt, retryAfterMs}
 }
 
 // text is a number as Lua's .. operator writes it: 14 significant digits.

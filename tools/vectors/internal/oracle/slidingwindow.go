@@ -14,7 +14,16 @@ type slidingWindow struct {
 // bucket is one slot as it was stored: both numbers went through text.
 type bucket struct{ index, count float64 }
 
-func (s *slidingWindow) Check(now, cost float64) Reply {
+// view is what the formulas make of the ring at one instant.
+type view struct {
+	width, current float64 // of a bucket; the newest bucket's index
+	old, fading    float64 // the fading bucket's count; the part of it that still counts
+	estimate       float64
+	edge, resetAt  float64 // of the newest bucket; of the window after it
+	now, limit     float64
+}
+
+func (s *slidingWindow) view(now float64) view {
 	width := s.windowMs / s.buckets
 	current := math.Floor(now / width)
 
@@ -26,22 +35,41 @@ func (s *slidingWindow) Check(now, cost float64) Reply {
 	}
 	old := s.count(current - s.buckets)
 	fading := float64(old * weight)
-
-	estimate := full + fading
-	projected := estimate + cost
 	edge := float64((current + 1) * width)
-	reset := math.Ceil(edge + s.windowMs)
-	if projected <= s.limit {
-		s.slots[s.slot(current)] = bucket{index: reread(current), count: reread(s.count(current) + cost)}
-		return reply(true, s.limit, max(0, math.Floor(s.limit-projected)), reset, 0)
+	return view{
+		width: width, current: current, old: old, fading: fading, estimate: full + fading,
+		edge: edge, resetAt: math.Ceil(edge + s.windowMs), now: now, limit: s.limit,
 	}
+}
 
-	excess := projected - s.limit
-	retry := math.Ceil(edge - now)
-	if old > 0 && excess <= fading {
-		retry = math.Ceil(float64(excess*width) / old)
+func (v view) remaining() float64 { return max(0, math.Floor(v.limit-v.estimate)) }
+
+// retry is the hint of a check that goes beyond the limit by excess.
+func (v view) retry(excess float64) float64 {
+	if v.old > 0 && excess <= v.fading {
+		return max(1, math.Ceil(float64(excess*v.width)/v.old))
 	}
-	return reply(false, s.limit, max(0, math.Floor(s.limit-estimate)), reset, max(1, retry))
+	return max(1, math.Ceil(v.edge-v.now))
+}
+
+func (s *slidingWindow) Check(now, cost float64) Reply {
+	v := s.view(now)
+	projected := v.estimate + cost
+	if projected <= s.limit {
+		s.slots[s.slot(v.current)] = bucket{index: reread(v.current), count: reread(s.count(v.current) + cost)}
+		return reply(true, s.limit, max(0, math.Floor(s.limit-projected)), v.resetAt, 0)
+	}
+	return reply(false, s.limit, v.remaining(), v.resetAt, v.retry(projected-s.limit))
+}
+
+func (s *slidingWindow) Peek(now float64) Reply {
+	v := s.view(now)
+	return peeked(v.estimate+1 <= s.limit, s.limit, v.remaining(), v.resetAt, v.retry(v.estimate+1-s.limit))
+}
+
+func (s *slidingWindow) Forecast(now, cost float64) Forecast {
+	v := s.view(now)
+	return Forecast{math.Floor(v.remaining() / cost), math.Ceil(v.edge), v.resetAt}
 }
 
 // count is what bucket index has been charged. A slot that another bucket holds, or a

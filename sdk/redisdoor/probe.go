@@ -47,7 +47,9 @@ func (l *Limiter) peek(ctx context.Context, key string, now any) (throttlekit.De
 // It agrees with the formulas of the contract's other implementations but for two
 // things, in which it is the more exact: an untouched fixed or sliding window is full
 // now rather than at the window's end, and the next unit of a sliding window comes at
-// the instant that the window's own retry hint names.
+// the instant that the window's own retry hint names. Where the formulas and the check
+// round differently, as GCRA's do by a millisecond in a few states of a thousand, both
+// Peek and Forecast go by the check.
 func (l *Limiter) Forecast(ctx context.Context, key string, cost int64) (throttlekit.Forecast, error) {
 	return l.forecast(ctx, key, cost, serverClock)
 }

@@ -217,13 +217,12 @@ func (m *moment) wait(ctx context.Context, cost int64) error {
 	if err != nil || d.Allowed {
 		return err
 	}
-	if d.RetryAfter < time.Millisecond {
-		m.differ("a check of %d is denied with nothing to wait for", cost)
-		return nil
-	}
 	slack := time.Duration(0)
 	switch {
 	case m.kind == "slidingWindow":
+		if d.RetryAfter < time.Millisecond {
+			m.differ("a check of %d is denied without a hint", cost)
+		}
 		return nil
 	case m.kind == "tokenBucket" && m.clockIsBehind():
 		return nil // a bucket counts no time until the clock is where it was
@@ -234,6 +233,9 @@ func (m *moment) wait(ctx context.Context, cost int64) error {
 		slack = time.Millisecond
 	}
 	m.seen["waits"]++
+	if d.RetryAfter+slack < time.Millisecond {
+		m.differ("a check of %d is denied with nothing to wait for", cost)
+	}
 	late, err := check(d.RetryAfter + slack)
 	if err != nil {
 		return err

@@ -1,13 +1,14 @@
 // Package server serves named limiters to others: the RateLimiter service of the
-// contract over gRPC, Connect, gRPC-Web and JSON, with grpc.health.v1 beside it, all on
-// one port.
+// contract over gRPC, Connect, gRPC-Web and JSON, with grpc.health.v1 and server
+// reflection beside it, all on one port.
 //
 //	srv, err := server.New([]server.Policy{{Name: "api", Limiter: limiter}})
 //	...
 //	err = srv.Serve(ctx, listener) // until ctx ends
 //
 // A [Server] is an [http.Handler] too, for who has an HTTP server already; that one must
-// speak HTTP/2, in the clear or over TLS, for gRPC to work.
+// speak HTTP/2, in the clear or over TLS, for gRPC to work, and bounds headers, streams
+// and idle connections by itself.
 //
 // # What it answers
 //
@@ -16,12 +17,26 @@
 // Fleet are UNIMPLEMENTED. A denial is a successful answer. Statuses:
 //
 //	NOT_FOUND          no such policy; the message lists those there are
-//	UNIMPLEMENTED      the limiter says [throttlekit.ErrNotSupported]
-//	INVALID_ARGUMENT   the limiter says [throttlekit.ErrInvalidArgument]
+//	UNIMPLEMENTED      the policy does not have the operation, or the limiter says
+//	                   [throttlekit.ErrNotSupported]
+//	INVALID_ARGUMENT   a cost above [throttlekit.MaxCost], more than 10,000 keys, a key
+//	                   above 4 KiB, or the limiter says [throttlekit.ErrInvalidArgument]
+//	RESOURCE_EXHAUSTED a request above 4 MiB
 //	CANCELED,
 //	DEADLINE_EXCEEDED  the caller gave up
-//	INTERNAL           any other error of the limiter
+//	INTERNAL           any other error of the limiter, or no answer of it within
+//	                   [WithStoreTimeout]
 //
 // An unknown policy is reported before anything else is looked at. No message holds a
 // limited key.
+//
+// # When the store fails
+//
+// With [WithFailMode], Check and CheckMany make a decision up where they would say
+// INTERNAL. With [WithStoreCheck], health tells how the store is:
+//
+//	service                    store gone           draining
+//	throttlekit.store          NOT_SERVING          as the store is
+//	"", the RateLimiter        NOT_SERVING under    NOT_SERVING
+//	                           FailClosed alone
 package server

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 
@@ -61,4 +62,52 @@ func Example() {
 	// Output:
 	// {"decision":{"allowed":true,"limit":"3","remaining":"1"}}
 	// stopped: <nil>
+}
+
+// gone is a limiter whose store cannot be reached.
+type gone struct{ throttlekit.Limiter }
+
+func (gone) CheckN(context.Context, string, int64) (throttlekit.Decision, error) {
+	return throttlekit.Decision{}, &throttlekit.Error{Op: "check", Kind: throttlekit.ErrUnavailable}
+}
+
+func ExampleWithFailMode() {
+	srv, err := server.New(
+		[]server.Policy{{Name: "api", Limiter: gone{}, Limit: 100}},
+		server.WithFailMode(server.FailOpen),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(ask(srv, "api"))
+	// Output: {"decision":{"allowed":true,"limit":"100","remaining":"100"}}
+}
+
+func ExampleServer_SetPolicies() {
+	srv, err := server.New([]server.Policy{{Name: "api", Limiter: &three{}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := srv.SetPolicies([]server.Policy{{Name: "web", Limiter: &three{}}, {Name: "spend", Unserved: "not yet"}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, policy := range []string{"api", "web", "spend"} {
+		fmt.Println(ask(srv, policy))
+	}
+	// Output:
+	// {"code":"not_found","message":"unknownpolicy\"api\";theserverhas\"web\",\"spend\""}
+	// {"decision":{"allowed":true,"limit":"3","remaining":"2"}}
+	// {"code":"unimplemented","message":"policy\"spend\"doesnotsupportcheck:notyet"}
+}
+
+// ask checks one key of a policy with JSON.
+func ask(h http.Handler, policy string) string {
+	req := httptest.NewRequest(http.MethodPost, "/throttlekit.v1.RateLimiter/Check", strings.NewReader(`{"policy": "`+policy+`", "key": "alice"}`))
+	req.Header.Set("Content-Type", "application/json")
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, req)
+	return strings.ReplaceAll(res.Body.String(), " ", "") // JSON's spaces vary on purpose
 }

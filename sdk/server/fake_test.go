@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,6 +111,8 @@ type running struct {
 
 func start(t testing.TB, policies []server.Policy, options ...server.Option) *running {
 	t.Helper()
+	// Limiters that a test holds back are not slow stores, however slow the machine is.
+	options = append([]server.Option{server.WithStoreTimeout(time.Minute)}, options...)
 	srv, err := server.New(policies, options...)
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +143,18 @@ func serve(t testing.TB, srv *server.Server, listener net.Listener) *running {
 	return r
 }
 
+// host runs srv on a port of the system's choosing, under an HTTP server that is not its own.
+func host(t testing.TB, srv *server.Server) *running {
+	t.Helper()
+	s := httptest.NewUnstartedServer(srv)
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(true)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	return &running{url: s.URL, address: s.Listener.Addr().String()}
+}
+
 // h2c is an HTTP client for HTTP/2 in the clear that leaves nothing behind.
 func h2c(t testing.TB) *http.Client {
 	protocols := new(http.Protocols)
@@ -146,8 +162,32 @@ func h2c(t testing.TB) *http.Client {
 	return client(t, &http.Transport{Protocols: protocols})
 }
 
+// client hangs up on all its connections when the test ends: a server that shuts down
+// gives one in use a second.
 func client(t testing.TB, transport *http.Transport) *http.Client {
-	t.Cleanup(transport.CloseIdleConnections)
+	dial := transport.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	var mu sync.Mutex
+	var conns []net.Conn
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			conns = append(conns, conn)
+		}
+		return conn, err
+	}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
 	return &http.Client{Transport: transport}
 }
 

@@ -9,18 +9,25 @@ import (
 	"connectrpc.com/grpchealth"
 )
 
+// StoreService is the service name under which grpc.health.v1 tells the health of the
+// store behind the limiters, whatever the fail mode is. See [WithStoreCheck].
+const StoreService = "throttlekit.store"
+
 // statusServiceUnknown is what grpc.health.v1 has a Watch say about a service that the
 // server does not have; grpchealth has no name for it.
 const statusServiceUnknown grpchealth.Status = 3
 
-// health answers grpc.health.v1 for the whole server (the empty name) and one service. It
-// is written here because grpchealth's own checker has no Watch, and because a Watch
-// never ends by itself: while one is open, an HTTP server cannot shut down.
+// health answers grpc.health.v1 for the whole server (the empty name), one service and the
+// store. It is written here because grpchealth's own checker has no Watch, and because a
+// Watch never ends by itself: while one is open, an HTTP server cannot shut down.
 type health struct {
-	service string
+	service  string
+	failMode FailMode
+	store    *store
+
+	draining context.Context
 
 	mu       sync.Mutex
-	draining bool
 	watchers map[*watcher]struct{}
 }
 
@@ -28,8 +35,8 @@ type watcher struct{ onChange func() }
 
 var _ grpchealth.Watcher = (*health)(nil)
 
-func newHealth(service string) *health {
-	return &health{service: service, watchers: make(map[*watcher]struct{})}
+func newHealth(draining context.Context, service string, mode FailMode) *health {
+	return &health{draining: draining, service: service, failMode: mode, watchers: make(map[*watcher]struct{})}
 }
 
 // endWatchKey is where the context of a Watch keeps the function that ends it.
@@ -49,25 +56,39 @@ func (h *health) watchable(next http.Handler) http.Handler {
 	})
 }
 
+// of is the health of a service; statusServiceUnknown when the server has none of the name.
+func (h *health) of(service string) grpchealth.Status {
+	down := h.store.down.Load()
+	switch service {
+	case "", h.service:
+		if h.draining.Err() != nil || down && h.failMode == FailClosed {
+			return grpchealth.StatusNotServing
+		}
+	case StoreService:
+		if !h.store.known() {
+			return statusServiceUnknown
+		}
+		if down {
+			return grpchealth.StatusNotServing
+		}
+	default:
+		return statusServiceUnknown
+	}
+	return grpchealth.StatusServing
+}
+
 // Check implements [grpchealth.Checker]. It is also what a Watch asks before each message;
-// once it has answered NOT_SERVING there, the Watch sends that and ends.
+// when the server drains, the Watch sends the answer if it is news, and ends.
 func (h *health) Check(ctx context.Context, req *grpchealth.CheckRequest) (*grpchealth.CheckResponse, error) {
 	end, watching := ctx.Value(endWatchKey{}).(context.CancelFunc)
-	h.mu.Lock()
-	draining := h.draining
-	h.mu.Unlock()
-	if draining && watching {
+	if watching && h.draining.Err() != nil {
 		end()
 	}
-	switch known := req.Service == "" || req.Service == h.service; {
-	case !known && watching:
-		return &grpchealth.CheckResponse{Status: statusServiceUnknown}, nil
-	case !known:
+	status := h.of(req.Service)
+	if status == statusServiceUnknown && !watching {
 		return nil, connect.NewError(connect.CodeNotFound, unknownService(req.Service))
-	case draining:
-		return &grpchealth.CheckResponse{Status: grpchealth.StatusNotServing}, nil
 	}
-	return &grpchealth.CheckResponse{Status: grpchealth.StatusServing}, nil
+	return &grpchealth.CheckResponse{Status: status}, nil
 }
 
 // Watch implements [grpchealth.Watcher].
@@ -83,11 +104,10 @@ func (h *health) Watch(_ context.Context, _ *grpchealth.CheckRequest, onChange f
 	}, nil
 }
 
-// drain turns health to NOT_SERVING for good.
-func (h *health) drain() {
+// announce has every Watch look again.
+func (h *health) announce() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.draining = true
 	for w := range h.watchers {
 		w.onChange()
 	}

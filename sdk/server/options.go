@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"connectrpc.com/connect"
@@ -21,6 +23,51 @@ type option func(*settings) error
 
 func (o option) apply(s *settings) error { return o(s) }
 
+// WithFailMode has Check and CheckMany answer by mode when the store fails: when a limiter
+// returns any error but [throttlekit.ErrInvalidArgument], [throttlekit.ErrNotSupported]
+// and the caller's own context's. In a CheckMany only the keys that failed get the mode's
+// decision. Without the option such errors are INTERNAL, as those of Peek and Forecast
+// always are.
+func WithFailMode(mode FailMode) Option {
+	return option(func(s *settings) error {
+		if mode != FailOpen && mode != FailClosed {
+			return fmt.Errorf("WithFailMode was given %v, want FailOpen or FailClosed", mode)
+		}
+		s.failMode = mode
+		return nil
+	})
+}
+
+// WithStoreCheck tells the server how to ask the store behind its limiters whether it is
+// there, such as by a PING; an error means that it is not. [Server.Serve] asks about once a
+// second, and at once when a call has failed. What it learns is the health of the service
+// name throttlekit.store, which is unknown without this option; under [FailClosed] it is
+// also the health of the server, since a replica that denies everything serves nobody,
+// while under [FailOpen] the server stays in its balancer. check may take as long as
+// [WithStoreTimeout] says.
+func WithStoreCheck(check func(context.Context) error) Option {
+	return option(func(s *settings) error {
+		if check == nil {
+			return errors.New("WithStoreCheck was given nil")
+		}
+		s.storeCheck = check
+		return nil
+	})
+}
+
+// WithStoreTimeout bounds how long a limiter may take for one call, so that a store that
+// hangs does not hold calls forever; CheckMany has a millisecond a key more. A call out of
+// time has failed, see [WithFailMode]. Default: 500 milliseconds.
+func WithStoreTimeout(timeout time.Duration) Option {
+	return option(func(s *settings) error {
+		if timeout <= 0 {
+			return fmt.Errorf("WithStoreTimeout was given %v, want more than 0", timeout)
+		}
+		s.storeTimeout = timeout
+		return nil
+	})
+}
+
 // WithDrainTimeout bounds how long [Server.Serve] waits, once its context has ended, for
 // the calls that are under way. What is still open then is cut off. Default: 10 seconds.
 func WithDrainTimeout(timeout time.Duration) Option {
@@ -33,8 +80,33 @@ func WithDrainTimeout(timeout time.Duration) Option {
 	})
 }
 
+// WithLogger has the server log to logger: a line when the store begins to fail and one
+// when it has recovered, a line a minute for a policy whose calls fail otherwise, and what
+// net/http complains of, such as failed TLS handshakes. No line holds a limited key.
+// Default: nothing is logged.
+func WithLogger(logger *slog.Logger) Option {
+	return option(func(s *settings) error {
+		if logger == nil {
+			return errors.New("WithLogger was given nil")
+		}
+		s.logger = logger
+		return nil
+	})
+}
+
+// WithObserver has the server tell observer what it does. Default: nobody.
+func WithObserver(observer Observer) Option {
+	return option(func(s *settings) error {
+		if observer == nil {
+			return errors.New("WithObserver was given nil")
+		}
+		s.observer = observer
+		return nil
+	})
+}
+
 // WithHandlerOptions adds options, such as interceptors, to the handlers of the contract's
-// services. Health checks are not affected.
+// services. Health checks and reflection are not affected.
 func WithHandlerOptions(options ...connect.HandlerOption) Option {
 	return option(func(s *settings) error {
 		for i, o := range options {
@@ -49,12 +121,29 @@ func WithHandlerOptions(options ...connect.HandlerOption) Option {
 
 // settings is what options amount to.
 type settings struct {
+	failMode       FailMode // 0 is none
+	storeCheck     func(context.Context) error
+	storeTimeout   time.Duration
 	drainTimeout   time.Duration
+	logger         *slog.Logger
+	observer       Observer
 	handlerOptions []connect.HandlerOption
+
+	// Constants, but for tests, which cannot wait that long.
+	readHeaderTimeout, readBodyTimeout, idleTimeout, storeInterval time.Duration
 }
 
 func newSettings(options []Option) (*settings, error) {
-	s := &settings{drainTimeout: defaultDrainTimeout}
+	s := &settings{
+		storeTimeout:      defaultStoreTimeout,
+		drainTimeout:      defaultDrainTimeout,
+		logger:            slog.New(slog.DiscardHandler),
+		observer:          nobody{},
+		readHeaderTimeout: readHeaderTimeout,
+		readBodyTimeout:   readBodyTimeout,
+		idleTimeout:       idleTimeout,
+		storeInterval:     storeInterval,
+	}
 	for _, o := range options {
 		if o == nil {
 			return nil, errors.New("an option is nil")

@@ -3,43 +3,31 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"time"
-)
-
-const (
-	// readHeaderTimeout ends connections that open and then dawdle, which would otherwise
-	// cost a goroutine and a file descriptor each for as long as they like. Checks send
-	// their headers in one packet.
-	readHeaderTimeout = 10 * time.Second
-
-	// idleTimeout is longer than the 90 seconds after which Go clients, this SDK's
-	// included, drop an unused connection: where the client closes, no check is lost by
-	// crossing with the server's goodbye. There is no bound on reading or writing, which
-	// would end an open Watch.
-	idleTimeout = 3 * time.Minute
+	"sync"
 )
 
 // Serve answers on listener until ctx ends: HTTP/1.1 and HTTP/2, in the clear. For TLS
 // give it a [crypto/tls] listener whose NextProtos name h2 and http/1.1. It takes the
-// listener over and closes it.
+// listener over and closes it. With [WithStoreCheck] it asks the store once before it
+// answers anybody.
 //
 // When ctx ends, health turns to NOT_SERVING ([Server.Drain]), the listener closes and
 // calls under way finish, for as long as [WithDrainTimeout] allows; then the rest is cut
 // off. Serve returns nil after a clean stop, an error if calls had to be cut off, and what
 // the listener failed with if it ended before ctx did.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	httpServer := &http.Server{
-		Handler:           s,
-		Protocols:         protocols,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-	}
+	s.store.ask(ctx)
+	// Health is told until the last call is answered.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var watching sync.WaitGroup
+	watching.Go(func() { s.store.watch(background) })
+	defer watching.Wait()
+	defer stop()
+
+	httpServer := s.httpServer()
 	served := make(chan error, 1)
 	go func() { served <- httpServer.Serve(listener) }()
 
@@ -51,19 +39,48 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 
 	s.Drain()
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.drainTimeout)
+	bound, cancel := context.WithTimeout(background, s.settings.drainTimeout)
 	defer cancel()
 	err := httpServer.Shutdown(bound)
 	if err != nil {
 		_ = httpServer.Close()
-		err = fmt.Errorf("server: calls still under way %v after the stop were cut off: %w", s.drainTimeout, err)
+		err = fmt.Errorf("server: calls still under way %v after the stop were cut off: %w", s.settings.drainTimeout, err)
 	}
 	<-served
 	return err
 }
 
-// Drain turns health to NOT_SERVING for good and ends open health watches, so that load
-// balancers look elsewhere and an HTTP server can shut down; requests are still answered.
+// httpServer is the HTTP server that Serve runs. There is no bound on writing, which would
+// end an open Watch.
+func (s *Server) httpServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           s,
+		Protocols:         protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		MaxHeaderBytes:    maxHeaderBytes,
+		ReadHeaderTimeout: s.settings.readHeaderTimeout,
+		IdleTimeout:       s.settings.idleTimeout,
+		ErrorLog:          slog.NewLogLogger(s.settings.logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// WatchStore asks the store by the check of [WithStoreCheck] about once a second until ctx
+// ends. [Server.Serve] does it by itself. Run it beside an HTTP server of your own.
+func (s *Server) WatchStore(ctx context.Context) {
+	s.store.ask(ctx)
+	s.store.watch(ctx)
+}
+
+// Drain turns health to NOT_SERVING for good and ends open health watches and reflection
+// streams, so that load balancers look elsewhere and an HTTP server can shut down; requests
+// are still answered.
 // [Server.Serve] does it by itself. Call it before the Shutdown of an HTTP server of your
 // own.
-func (s *Server) Drain() { s.health.drain() }
+func (s *Server) Drain() {
+	s.drain()
+	s.health.announce()
+}

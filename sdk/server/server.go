@@ -1,57 +1,48 @@
 package server
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
+	"connectrpc.com/grpcreflect"
 
 	"github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1/throttlekitv1connect"
-	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
-
-const (
-	// maxRequestBytes is what gRPC servers accept by default, and so what clients of the
-	// contract expect to get through. It bounds CheckMany, whose keys have no other bound.
-	maxRequestBytes = 4 << 20
-
-	// minCompressBytes keeps gzip away from single decisions, which it makes larger and
-	// much slower. A long CheckMany gains from it.
-	minCompressBytes = 1 << 10
-)
-
-// Policy is a limiter and the name that callers know it by.
-type Policy struct {
-	// Name is what requests carry. Not empty, and unique within a server.
-	Name string
-
-	// Limiter decides. The server calls it from many goroutines and never closes it.
-	Limiter throttlekit.Limiter
-}
 
 // Server serves policies. Make one with [New]; it is safe for concurrent use.
 type Server struct {
-	mux          *http.ServeMux
-	health       *health
-	drainTimeout time.Duration
+	mux      *http.ServeMux
+	limiter  *rateLimiter
+	store    *store
+	health   *health
+	settings *settings
+
+	draining context.Context
+	drain    context.CancelFunc
 }
 
 var _ http.Handler = (*Server)(nil)
 
 // New makes a server of policies, which keep their order in what callers are told. It
-// refuses an empty or repeated name and a nil limiter. No policies are allowed: every
-// request is answered with NOT_FOUND then.
+// refuses an empty, overlong or repeated name, and a nil limiter unless the policy is
+// unserved. No policies are allowed: every request is answered with NOT_FOUND then.
 func New(policies []Policy, options ...Option) (*Server, error) {
-	book, err := newPolicyBook(policies)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
 	settings, err := newSettings(options)
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
+	}
+	s := &Server{mux: http.NewServeMux(), settings: settings}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	s.health = newHealth(s.draining, throttlekitv1connect.RateLimiterName, settings.failMode)
+	s.store = newStore(settings, s.health.announce)
+	s.health.store = s.store
+	s.limiter = &rateLimiter{settings: settings, store: s.store}
+	if err := s.SetPolicies(policies); err != nil {
+		return nil, err
 	}
 
 	ours := []connect.HandlerOption{
@@ -59,53 +50,67 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 		connect.WithCompressMinBytes(minCompressBytes),
 	}
 	all := append(ours[:len(ours):len(ours)], settings.handlerOptions...)
-	srv := &Server{
-		mux:          http.NewServeMux(),
-		health:       newHealth(throttlekitv1connect.RateLimiterName),
-		drainTimeout: settings.drainTimeout,
-	}
-	srv.mux.Handle(throttlekitv1connect.NewRateLimiterHandler(&rateLimiter{policies: book}, all...))
+	s.mux.Handle(throttlekitv1connect.NewRateLimiterHandler(s.limiter, all...))
 	// The contract's other services are mounted to say UNIMPLEMENTED themselves, in every
 	// protocol; a bare 404 is for the caller to interpret.
-	srv.mux.Handle(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...))
-	srv.mux.Handle(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...))
-	// Health stays outside the user's interceptors: a probe has no credentials.
-	path, handler := grpchealth.NewHandler(srv.health, ours...)
-	srv.mux.Handle(path, srv.health.watchable(handler))
-	return srv, nil
+	s.mux.Handle(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...))
+	s.mux.Handle(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...))
+	// Health and reflection stay outside the user's interceptors: a probe has no
+	// credentials, and what reflection tells is public.
+	path, handler := grpchealth.NewHandler(s.health, ours...)
+	s.mux.Handle(path, s.health.watchable(handler))
+	reflector := grpcreflect.NewStaticReflector(throttlekitv1connect.RateLimiterName, grpchealth.HealthV1ServiceName)
+	path, handler = grpcreflect.NewHandlerV1(reflector, ours...)
+	s.mux.Handle(path, s.untilDrain(handler))
+	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, ours...)
+	s.mux.Handle(path, s.untilDrain(handler))
+	return s, nil
 }
+
+// SetPolicies replaces all policies at once, on the terms of [New]. Calls under way finish
+// with the policies that they began with. When it returns an error, nothing has changed.
+func (s *Server) SetPolicies(policies []Policy) error {
+	book, err := newPolicyBook(policies)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	s.limiter.policies.Store(book)
+	return nil
+}
+
+// Serving reports what grpc.health.v1 says about the server as a whole.
+func (s *Server) Serving() bool { return s.health.of("") == grpchealth.StatusServing }
 
 // ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
-
-// policyBook finds policies by name and remembers their order.
-type policyBook struct {
-	names    []string
-	limiters map[string]throttlekit.Limiter
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !endless[r.URL.Path] {
+		// An error means that the HTTP server around this one has no such deadlines.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.settings.readBodyTimeout))
+	}
+	s.mux.ServeHTTP(w, r)
 }
 
-func newPolicyBook(policies []Policy) (*policyBook, error) {
-	book := &policyBook{limiters: make(map[string]throttlekit.Limiter, len(policies))}
-	for i, policy := range policies {
-		switch _, taken := book.limiters[policy.Name]; {
-		case policy.Name == "":
-			return nil, fmt.Errorf("policies[%d] has no name", i)
-		case policy.Limiter == nil:
-			return nil, fmt.Errorf("policies[%d] (%s) has no limiter", i, quoted(policy.Name))
-		case taken:
-			return nil, fmt.Errorf("policies[%d] has the name %s, which an earlier policy has too", i, quoted(policy.Name))
-		}
-		book.names = append(book.names, policy.Name)
-		book.limiters[policy.Name] = policy.Limiter
-	}
-	return book, nil
+// untilDrain ends next's request when the server drains: a stream of questions may stay
+// open for as long as its client likes.
+func (s *Server) untilDrain(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ended := make(chan struct{})
+		cancel := context.AfterFunc(s.draining, func() {
+			defer close(ended)
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		})
+		defer func() {
+			if !cancel() {
+				<-ended // w must not be used after this
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
-// find returns the limiter of a policy, or the NOT_FOUND that the caller gets.
-func (b *policyBook) find(name string) (throttlekit.Limiter, error) {
-	if limiter, ok := b.limiters[name]; ok {
-		return limiter, nil
-	}
-	return nil, connect.NewError(connect.CodeNotFound, errors.New(
-		"unknown policy "+quoted(name)+"; the server has "+quotedList(b.names)))
+// endless are the calls whose requests may stay open.
+var endless = map[string]bool{
+	"/" + grpchealth.HealthV1ServiceName + "/Watch":                       true,
+	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      true,
+	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": true,
 }

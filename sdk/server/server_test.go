@@ -40,6 +40,42 @@ func TestNewRefuses(t *testing.T) {
 			reason:   "one of the two would silently not apply",
 		},
 		{
+			name:     "a name that is too long",
+			policies: []server.Policy{{Name: strings.Repeat("n", server.MaxPolicyBytes+1), Limiter: echo()}},
+			want:     "server: policies[0] has a name of 257 bytes, want at most 256",
+			reason:   "names stand in messages, logs and metrics",
+		},
+		{
+			name:    "no fail mode",
+			options: []server.Option{server.WithFailMode(0)},
+			want:    "server: WithFailMode was given fail mode 0, want FailOpen or FailClosed",
+			reason:  "leaving the option out says that",
+		},
+		{
+			name:    "no time for the store",
+			options: []server.Option{server.WithStoreTimeout(-1)},
+			want:    "server: WithStoreTimeout was given -1ns, want more than 0",
+			reason:  "every call would fail",
+		},
+		{
+			name:    "nil store check",
+			options: []server.Option{server.WithStoreCheck(nil)},
+			want:    "server: WithStoreCheck was given nil",
+			reason:  "leaving the option out says that",
+		},
+		{
+			name:    "nil logger",
+			options: []server.Option{server.WithLogger(nil)},
+			want:    "server: WithLogger was given nil",
+			reason:  "it would panic at the first line",
+		},
+		{
+			name:    "nil observer",
+			options: []server.Option{server.WithObserver(nil)},
+			want:    "server: WithObserver was given nil",
+			reason:  "it would panic at the first call",
+		},
+		{
 			name:    "no time to drain",
 			options: []server.Option{server.WithDrainTimeout(0)},
 			want:    "server: WithDrainTimeout was given 0s, want more than 0",

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,24 +41,43 @@ func span(d time.Duration) int64 {
 	return ms
 }
 
-// status is the error that the caller gets for what a limiter returned.
-func status(ctx context.Context, op, policy string, err error, keys ...string) error {
+// status is the error that the caller gets for what a limiter returned. ctx is the one that
+// the limiter was given.
+func status(ctx context.Context, q question, err error) error {
 	// A ManyError may hold sentinels, but of single keys: it says nothing about the policy.
 	var many *throttlekit.ManyError
-	switch ended := ctx.Err(); {
+	switch ended := callerEnded(ctx); {
 	case errors.Is(ended, context.DeadlineExceeded):
 		return connect.NewError(connect.CodeDeadlineExceeded, ended)
 	case ended != nil:
 		return connect.NewError(connect.CodeCanceled, ended)
 	case errors.As(err, &many):
-		return connect.NewError(connect.CodeInternal, errors.New(manyText(many, keys)))
+		return connect.NewError(connect.CodeInternal, errors.New(manyText(many, q.keys)))
 	case errors.Is(err, throttlekit.ErrNotSupported):
-		return connect.NewError(connect.CodeUnimplemented, errors.New(
-			"policy "+quoted(policy)+" does not support "+op))
+		return unimplemented(q.policy, q.op, "")
 	case errors.Is(err, throttlekit.ErrInvalidArgument):
-		return connect.NewError(connect.CodeInvalidArgument, errors.New(text(err, keys)))
+		return invalid(errors.New(text(err, q.keys)))
 	}
-	return connect.NewError(connect.CodeInternal, errors.New(text(err, keys)))
+	return connect.NewError(connect.CodeInternal, errors.New(failureText(ctx, err, q.keys)))
+}
+
+// unimplemented says that the policy does not have the operation, and why if there is more
+// to say.
+func unimplemented(policy, op, reason string) error {
+	message := "policy " + quoted(policy) + " does not support " + op
+	if reason != "" {
+		message += ": " + reason
+	}
+	return connect.NewError(connect.CodeUnimplemented, errors.New(message))
+}
+
+// failureText is what may be told about a failure of the store.
+func failureText(ctx context.Context, err error, keys []string) string {
+	told := text(err, keys)
+	if ctx.Err() != nil && errors.Is(context.Cause(ctx), errSlowStore) {
+		return errSlowStore.Error() + ": " + told
+	}
+	return told
 }
 
 // text is what may be told about err. The SDK's own errors never hold a key; of others
@@ -97,26 +114,4 @@ func manyText(many *throttlekit.ManyError, keys []string) string {
 	}
 	return fmt.Sprintf("%d of %d keys failed, the others may have been consumed; keys[%d]: %s",
 		failed, len(many.Errors), first, text(many.Errors[first], keys))
-}
-
-// quoted is s as a JSON string, the way the contract's other servers write names.
-func quoted(s string) string {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil {
-		return `""` // a string always encodes
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-func quotedList(names []string) string {
-	if len(names) == 0 {
-		return "(none)"
-	}
-	all := make([]string, len(names))
-	for i, name := range names {
-		all[i] = quoted(name)
-	}
-	return strings.Join(all, ", ")
 }

@@ -20,17 +20,32 @@ const vendoredVectors = "contract/golden-vectors.json"
 func conformCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "conform",
-		Usage: "replay the contract's golden vectors through the Redis door",
+		Usage: "replay the contract's golden vectors through the Redis door, or try a running service",
 		Description: "Replays every rateLimit suite, prints a line for each and a closing line with the\n" +
 			"counts, and exits with 1 when any reply is not the expected one. Keys are the\n" +
-			"command's own, and it removes them.",
-		Flags: []cli.Flag{
+			"command's own, and it removes them.\n\n" +
+			"With --target it tries what a service on a wall clock can be held to, on fresh keys,\n" +
+			"for each --policy, or else for those of the policy file that --print-policies prints.\n" +
+			"A policy of your own must be slow: nothing may come back while a burst is under way.",
+		// A policy's name may have a comma in it.
+		DisableSliceFlagSeparator: true,
+		Flags: append([]cli.Flag{
 			redisFlag(),
 			&cli.StringFlag{Name: "vectors", Value: vendoredVectors, Usage: "replay `FILE`"},
-		},
+			&cli.StringSliceFlag{Name: "policy", Usage: "try the policy `NAME` of the service; may be given again"},
+			&cli.BoolFlag{Name: "print-policies", Usage: "print a policy file to start a service with, and end"},
+		}, targetFlags(&cli.StringFlag{Usage: "try the service at `URL` instead, such as " + defaultTarget})...),
 		Action: func(ctx context.Context, c *cli.Command) (err error) {
 			if err := noArguments(c); err != nil {
 				return err
+			}
+			switch {
+			case c.Bool("print-policies"):
+				return printPolicies(c.Root().Writer)
+			case c.IsSet("target"):
+				return conformTargetAction(ctx, c)
+			case c.IsSet("policy"):
+				return errors.New("--policy needs a --target")
 			}
 			file, err := readVectors(c.String("vectors"))
 			if err != nil {
@@ -68,7 +83,8 @@ const replays = 3
 // when a reply was not the expected one.
 func conform(ctx context.Context, s *store, file vectorfile.File, out io.Writer) error {
 	prefix := ownPrefix("conform")
-	suites, ops, mismatches, others := 0, 0, 0, 0
+	r := &report{out: out}
+	others := 0
 	for i, suite := range file.Suites {
 		if suite.Primitive != "rateLimit" {
 			others++
@@ -84,29 +100,16 @@ func conform(ctx context.Context, s *store, file vectorfile.File, out io.Writer)
 				break
 			}
 		}
-		verdict := "ok  "
-		if len(problems) > 0 {
-			verdict = "FAIL"
-		}
-		fmt.Fprintf(out, "%s  %s (%d ops)\n", verdict, suite.Name, len(suite.Ops))
-		for _, p := range problems {
-			fmt.Fprintf(out, "      %s\n", p)
-		}
-		suites++
-		ops += len(suite.Ops)
-		mismatches += len(problems)
+		r.suite(suite.Name, len(suite.Ops), problems)
 	}
 	if others > 0 {
 		fmt.Fprintf(out, "left out: %d suites of other primitives, which have no script\n", others)
 	}
-	fmt.Fprintf(out, "%d suites, %d ops, %d mismatches\n", suites, ops, mismatches)
-	if mismatches > 0 {
-		return errNo
-	}
-	return nil
+	return r.close()
 }
 
-// replay runs one suite and describes each reply that is not the expected one. The
+// replay runs one suite, asks the dry run before each op, and describes each reply that
+// is not the expected one and each dry run that said something else. The
 // error is a fault: nothing can be said about the suite.
 func replay(ctx context.Context, s *store, prefix string, suite vectorfile.Suite) ([]string, error) {
 	plan, err := strategy.New(suite.Strategy.Kind, suite.Strategy.Options)
@@ -122,12 +125,19 @@ func replay(ctx context.Context, s *store, prefix string, suite vectorfile.Suite
 	for i, op := range suite.Ops {
 		moments[i] = redisdoor.Moment{Now: op.Now + shift, Cost: op.Cost}
 	}
-	decisions, err := limiter.Replay(ctx, suite.Key, moments)
+	answers, decisions, err := limiter.ProbeReplay(ctx, suite.Key, moments)
+	if errors.Is(err, throttlekit.ErrNotSupported) { // a strategy without a dry run
+		decisions, err = limiter.Replay(ctx, suite.Key, moments)
+	}
 	if err != nil {
 		return nil, err
 	}
 	var problems []string
 	for i, d := range decisions {
+		if answers != nil && (answers[i].Admitted != d.Allowed || !d.Allowed && answers[i].Denial != d) {
+			problems = append(problems, fmt.Sprintf("op %d (now %v, cost %v): the dry run said %+v, the check did %+v",
+				i, moments[i].Now, moments[i].Cost, answers[i], d))
+		}
 		got, want := onWire(d), suite.Ops[i].Expect
 		want.ResetAt += shift
 		if got != want {
@@ -140,14 +150,11 @@ func replay(ctx context.Context, s *store, prefix string, suite vectorfile.Suite
 
 // onWire is a decision as the vectors write it.
 func onWire(d throttlekit.Decision) vectorfile.Decision {
-	w := vectorfile.Decision{
+	return vectorfile.Decision{
 		Allowed:      d.Allowed,
 		Limit:        float64(d.Limit),
 		Remaining:    float64(d.Remaining),
+		ResetAt:      float64(millis(d.ResetAt)),
 		RetryAfterMs: float64(d.RetryAfter.Milliseconds()),
 	}
-	if !d.ResetAt.IsZero() {
-		w.ResetAt = float64(d.ResetAt.UnixMilli())
-	}
-	return w
 }

@@ -108,7 +108,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	address, stop, err := serve(ctx, direct)
+	address, stop, err := serveOne(ctx, direct)
 	if err != nil {
 		return err
 	}
@@ -194,8 +194,8 @@ func (d *demo) json(ctx context.Context, address string) error {
 	return nil
 }
 
-// serve starts a server with one policy on a loopback port of the system's choosing.
-func serve(ctx context.Context, limiter throttlekit.Limiter) (address string, stop func() error, err error) {
+// serveOne starts a server with one policy on a loopback port of the system's choosing.
+func serveOne(ctx context.Context, limiter throttlekit.Limiter) (address string, stop func() error, err error) {
 	srv, err := server.New([]server.Policy{{Name: demoPolicy, Limiter: limiter}})
 	if err != nil {
 		return "", nil, err

@@ -1,7 +1,12 @@
 // Command throttlekit shows ThrottleKit at work and proves that it conforms.
 //
-//	throttlekit demo      one limit, enforced through both doors
-//	throttlekit conform   the contract's golden vectors, replayed
+//	throttlekit demo        one limit, enforced through both doors
+//	throttlekit serve       the limits of a policy file, as a service
+//	throttlekit lint        what such a file had better say otherwise
+//	throttlekit conform     the contract's golden vectors, or a service held to the contract
+//	throttlekit check       the operations of a service, from a shell; and peek, forecast, many
+//	throttlekit completion  the shell's help in typing these
+//	throttlekit version     what was built
 //
 // Run it with --help, or a command with --help, for the flags.
 package main
@@ -13,6 +18,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -21,8 +27,8 @@ import (
 // What the process exits with.
 const (
 	exitOK    = 0
-	exitNo    = 1 // the answer is no: a mismatch
-	exitFault = 2 // there is no answer: bad usage, no Redis
+	exitNo    = 1 // the answer is no: a denial, a mismatch
+	exitFault = 2 // there is no answer: bad usage, no Redis, no service
 )
 
 func main() {
@@ -37,11 +43,13 @@ var errNo = errors.New("the answer is no")
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := &cli.Command{
-		Name:      "throttlekit",
-		Usage:     "rate limits that a fleet in any language shares",
-		Writer:    stdout,
-		ErrWriter: stderr,
-		Commands:  []*cli.Command{demoCommand(), conformCommand()},
+		Name:                            "throttlekit",
+		Usage:                           "rate limits that a fleet in any language shares",
+		Writer:                          stdout,
+		ErrWriter:                       stderr,
+		Commands:                        append([]*cli.Command{demoCommand(), serveCommand(), lintCommand(), conformCommand(), versionCommand()}, clientCommands()...),
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: func(c *cli.Command) { c.Hidden = false },
 		// The library's own way out is os.Exit in the middle of things.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		Action: func(_ context.Context, c *cli.Command) error {
@@ -57,8 +65,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errNo):
 		return exitNo
 	default:
-		fmt.Fprintf(stderr, "throttlekit: %v\n", err)
-		return exitFault
+		// The SDK's own errors begin with the name already.
+		fmt.Fprintf(stderr, "throttlekit: %s\n", strings.TrimPrefix(err.Error(), "throttlekit: "))
+		return exitCode(err)
 	}
 }
 

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/throttlekit/throttlekit-go/sdk/embedded"
+	"github.com/throttlekit/throttlekit-go/sdk/policy"
+	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/server"
+	"github.com/throttlekit/throttlekit-go/tools/throttlekit/internal/metrics"
+)
+
+// service is a running serve.
+type service struct {
+	options *serveOptions
+	logger  *slog.Logger
+	store   *store
+	door    *redisdoor.Door
+	metrics *metrics.Metrics
+	server  *server.Server
+	file    *policy.File // as it was at the start
+}
+
+// openService makes everything but the listeners, so that whatever is wrong is said before
+// anybody can connect. Redis is not asked.
+func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *service, err error) {
+	s := &service{options: o, store: &store{}, metrics: metrics.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	s.logger = slog.New(slog.NewTextHandler(log, nil))
+	if o.jsonLog {
+		s.logger = slog.New(slog.NewJSONHandler(log, nil))
+	}
+	url := o.redis
+	if url == "" {
+		// A stop must not take it from under the calls that are under way.
+		if s.store.server, err = embedded.Start(context.WithoutCancel(ctx)); err != nil {
+			return nil, err
+		}
+		url = s.store.server.URL()
+	}
+	if s.store.Pool, err = redisdoor.Dial(url); err != nil {
+		return nil, fmt.Errorf("--redis: %w", err)
+	}
+	s.door = redisdoor.Open(s.store)
+	var policies []server.Policy
+	if s.file, policies, err = s.readPolicies(); err != nil {
+		return nil, err
+	}
+	if s.server, err = server.New(policies,
+		server.WithFailMode(o.fail),
+		server.WithStoreCheck(s.ping),
+		server.WithDrainTimeout(o.drain),
+		server.WithLogger(s.logger),
+		server.WithObserver(s.metrics),
+	); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *service) ping(ctx context.Context) error { return s.store.do(ctx, "PING") }
+
+// warn logs what the operator should know of a start that went well.
+func (s *service) warn() {
+	s.announce(s.file)
+	o := s.options
+	if o.tls == nil && !loopback(o.host) {
+		s.logger.Warn("listening beyond this machine without TLS: anybody who can connect can spend the limits", slog.String("host", o.host))
+	}
+	if o.metrics && !loopback(o.metricsHost) {
+		s.logger.Warn("metrics can be read from beyond this machine", slog.String("host", o.metricsHost))
+	}
+}
+
+// run serves until ctx ends and the calls under way are answered.
+func (s *service) run(ctx context.Context, out io.Writer) (err error) {
+	o := s.options
+	listener, err := net.Listen("tcp", net.JoinHostPort(o.host, strconv.Itoa(o.port)))
+	if err != nil {
+		return fmt.Errorf("--host and --port: %w", err)
+	}
+	metricsPort := ""
+	if o.metrics {
+		metricsListener, err := net.Listen("tcp", net.JoinHostPort(o.metricsHost, strconv.Itoa(o.metricsPort)))
+		if err != nil {
+			return fmt.Errorf("--metrics-host and --metrics-port: %w", errors.Join(err, listener.Close()))
+		}
+		metricsPort = portOf(metricsListener)
+		stop := s.metrics.Serve(metricsListener, s.server.Serving, s.logger)
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	s.warn()
+	fmt.Fprintln(out, s.startLine(portOf(listener), metricsPort))
+	if o.tls != nil {
+		listener = tls.NewListener(listener, o.tls)
+	}
+
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(serving, listener) }()
+	told := ctx.Done()
+	for {
+		select {
+		case <-hangups:
+			s.reload()
+		case <-told:
+			told = nil
+			// From here on the signals do what they do to any process: end it at once.
+			signal.Reset(os.Interrupt, syscall.SIGTERM)
+			s.logger.Info("draining", slog.Any("reason", context.Cause(ctx)), slog.Duration("bound", o.drain))
+			stop()
+		case err := <-served:
+			s.logger.Info("stopped")
+			return err
+		}
+	}
+}
+
+// startLine is what scripts wait for.
+func (s *service) startLine(port, metricsPort string) string {
+	o := s.options
+	store := "redis"
+	if o.redis == "" {
+		store = "memory"
+	}
+	traits := []string{store, o.security(), "fail=" + o.fail.String()}
+	if o.metrics {
+		traits = append(traits, "metrics:"+metricsPort)
+	}
+	names := make([]string, len(s.file.Policies))
+	for i, p := range s.file.Policies {
+		names[i] = p.Name
+	}
+	policies := fmt.Sprintf("%d policies", len(names))
+	if len(names) > 0 {
+		policies += ": " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("throttlekit listening on %s [%s] (%s)", net.JoinHostPort(o.host, port), strings.Join(traits, ", "), policies)
+}
+
+func portOf(l net.Listener) string {
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // a TCP listener's address has one
+	return port
+}
+
+// close ends what openService made.
+func (s *service) close() error { return s.store.Close() }

@@ -29,7 +29,7 @@ func PeekQuestions() []any { return []any{neverText, "1"} }
 // ForecastQuestions are the costs that a probe is asked for [Plan.Forecast], as ARGV.
 func ForecastQuestions() []any { return []any{neverText, wholeLimit, oneMore} }
 
-var neverText = strconv.Itoa(never)
+var neverText = strconv.FormatInt(never, 10)
 
 // Answer is what one dry check came to.
 type Answer struct {

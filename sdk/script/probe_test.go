@@ -38,7 +38,7 @@ func TestQuestions(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			// Above every limit that there can be: the greatest one would fit itself.
 			if never, err := strconv.ParseFloat(row.questions[0].(string), 64); err != nil || never <= script.MaxParam {
-				t.Errorf("the first question is %v, want a cost above %d", row.questions[0], script.MaxParam)
+				t.Errorf("the first question is %v, want a cost above %d", row.questions[0], int64(script.MaxParam))
 			}
 			if diff := cmp.Diff(row.after, row.questions[1:]); diff != "" {
 				t.Errorf("questions after the first (-want +got):\n%s", diff)

@@ -138,6 +138,18 @@ func TestOnlyFailingKeysAreMadeUp(t *testing.T) {
 	}
 }
 
+// TestManyErrorOfNothing is a limiter that names the key that failed and has no decisions
+// of the others to give.
+func TestManyErrorOfNothing(t *testing.T) {
+	limiter := failing(&throttlekit.ManyError{Errors: []error{nil, errGone}})
+	r := start(t, []server.Policy{{Name: "api", Limiter: limiter, Limit: 7}}, server.WithFailMode(server.FailClosed))
+	res, err := grpcClient(t, r).CheckMany(t.Context(), &throttlekitv1.CheckManyRequest{Policy: "api", Keys: []string{"bob", aKey}})
+	want := []*throttlekitv1.Decision{{Limit: 7}, {Limit: 7}}
+	if diff := cmp.Diff(want, res.GetDecisions(), protocmp.Transform()); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestSlowStoreIsAFailedStore(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -181,5 +193,20 @@ func TestFailuresAreLoggedOnceAMinuteWithoutTheKey(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "\n"); n != 2 || strings.Contains(log.String(), aKey) {
 		t.Errorf("%d lines, want 2 and no key\n%s", n, log)
+	}
+}
+
+func TestFailuresOfAKnownOutageAreNotLogged(t *testing.T) {
+	log, store := &record{}, &outage{}
+	store.gone.Store(true)
+	r := start(t, []server.Policy{{Name: "api", Limiter: failing(errGone)}}, server.WithFailMode(server.FailOpen),
+		server.WithStoreCheck(store.check), server.WithLogger(log.logger()))
+	for range 3 {
+		if err := do(t.Context(), grpcClient(t, r), "check", "api"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `msg="the store fails" fail=open error="connection refused"`) {
+		t.Errorf("logged\n%swant one line about the store", text)
 	}
 }

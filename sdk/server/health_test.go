@@ -40,17 +40,17 @@ type healthClient struct {
 	check, watch *connect.Client[healthRequest, healthReply]
 }
 
-func newHealthClient(t testing.TB, c connect.HTTPClient, url string) healthClient {
+func newHealthClient(c connect.HTTPClient, protocol connect.ClientOption, url string) healthClient {
 	const service = "/grpc.health.v1.Health/"
 	return healthClient{
-		check: connect.NewClient[healthRequest, healthReply](c, url+service+"Check", connect.WithGRPC()),
-		watch: connect.NewClient[healthRequest, healthReply](c, url+service+"Watch", connect.WithGRPC()),
+		check: connect.NewClient[healthRequest, healthReply](c, url+service+"Check", protocol),
+		watch: connect.NewClient[healthRequest, healthReply](c, url+service+"Watch", protocol),
 	}
 }
 
 func TestHealthCheck(t *testing.T) {
 	r := start(t, nil)
-	c := newHealthClient(t, h2c(t), r.url)
+	c := newHealthClient(h2c(t), connect.WithGRPC(), r.url)
 	for _, service := range []string{"", "throttlekit.v1.RateLimiter"} {
 		res, err := c.check.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String(service)))
 		if err != nil || res.Msg.GetValue() != serving {
@@ -67,7 +67,7 @@ func TestHealthCheck(t *testing.T) {
 
 func TestHealthWatchEndsWhenDraining(t *testing.T) {
 	r := start(t, nil)
-	c := newHealthClient(t, h2c(t), r.url)
+	c := newHealthClient(h2c(t), connect.WithGRPC(), r.url)
 	watches := map[string]*connect.ServerStreamForClient[healthReply]{}
 	for service, first := range map[string]int32{
 		"":                           serving,
@@ -109,7 +109,7 @@ func TestDrainUnderAnotherHTTPServer(t *testing.T) {
 	host.EnableHTTP2 = true
 	host.StartTLS()
 	defer host.Close()
-	c := newHealthClient(t, host.Client(), host.URL)
+	c := newHealthClient(host.Client(), connect.WithGRPC(), host.URL)
 	stream, err := c.watch.CallServerStream(t.Context(), connect.NewRequest(wrapperspb.String("")))
 	if err != nil || !stream.Receive() {
 		t.Fatal(err, stream.Err())
@@ -145,7 +145,7 @@ func TestHealthIsOutsideInterceptors(t *testing.T) {
 	if _, err := check(t, r, "api", 1); connect.CodeOf(err) != connect.CodeUnauthenticated {
 		t.Errorf("Check behind the interceptor: %v", err)
 	}
-	c := newHealthClient(t, h2c(t), r.url)
+	c := newHealthClient(h2c(t), connect.WithGRPC(), r.url)
 	if _, err := c.check.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String(""))); err != nil {
 		t.Errorf("health behind the interceptor: %v, want it outside", err)
 	}

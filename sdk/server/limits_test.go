@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -208,16 +209,51 @@ func TestOpenBodyOverHTTP2(t *testing.T) {
 	}
 }
 
-// TestPatientWatch is what must not be hung up on.
-func TestPatientWatch(t *testing.T) {
+// TestOpenStreamsStay is what must not be hung up on: streams that wait for news, of either
+// side, for longer than anybody else may take.
+func TestOpenStreamsStay(t *testing.T) {
 	t.Parallel()
-	store := &outage{}
-	r := start(t, nil, server.WithStoreCheck(store.check), server.WithStoreInterval(100*time.Millisecond),
-		server.WithPatience(10*time.Millisecond, 10*time.Millisecond, 10*time.Millisecond))
-	next := watchHealth(t, r, "throttlekit.store")
-	next()
-	store.gone.Store(true) // and the server looks long after its patience with others has ended
-	if got := next(); got != notServing {
-		t.Errorf("the Watch told %d, want NOT_SERVING", got)
+	const patience = 10 * time.Millisecond
+	for _, tt := range []struct {
+		name     string
+		client   connect.HTTPClient
+		protocol connect.ClientOption
+	}{
+		{"Watch over gRPC", h2c(t), connect.WithGRPC()},
+		{"Watch over gRPC-Web and HTTP/1.1", client(t, &http.Transport{}), connect.WithGRPCWeb()},
+		{"Watch by a browser", wholeBody{client(t, &http.Transport{})}, connect.WithGRPCWeb()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := &outage{}
+			r := start(t, nil, server.WithStoreCheck(store.check), server.WithStoreInterval(10*patience), server.WithPatience(patience, patience, patience))
+			next := watchHealthBy(t, tt.client, tt.protocol, r, server.StoreService)
+			next()
+			store.gone.Store(true)
+			if got := next(); got != notServing {
+				t.Errorf("the Watch told %d, want NOT_SERVING", got)
+			}
+		})
 	}
+	t.Run("reflection", func(t *testing.T) {
+		stream := openReflection(t, start(t, nil, server.WithPatience(patience, patience, patience)))
+		for range 2 {
+			if _, err := stream.ListServices(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * patience)
+		}
+	})
+}
+
+// wholeBody sends requests as browsers do, in one piece of known length, so that a server
+// has read all of it while it still answers.
+type wholeBody struct{ *http.Client }
+
+func (c wholeBody) Do(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return c.Client.Do(req)
 }

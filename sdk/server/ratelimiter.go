@@ -103,17 +103,17 @@ func (r *rateLimiter) checkMany(ctx context.Context, p *servedPolicy, q question
 	if err == nil && len(ds) != len(q.keys) {
 		err = fmt.Errorf("the limiter gave %d decisions for %d keys", len(ds), len(q.keys))
 	}
+	failed := func(int) bool { return false }
 	if err != nil {
 		r.noteFailure(ctx, p, q, err)
-	}
-	res := &throttlekitv1.CheckManyResponse{Decisions: make([]*throttlekitv1.Decision, len(q.keys))}
-	failed := failures(err, len(ds), len(q.keys))
-	for i := range q.keys {
-		madeUp := failed(i) != nil
-		if madeUp && !r.standsIn(ctx, failed(i)) {
+		if !r.standsIn(ctx, err) {
 			return nil, status(ctx, q, err)
 		}
-		d := r.settings.failMode.decision(p.Limit)
+		failed = failures(err, len(ds), len(q.keys))
+	}
+	res := &throttlekitv1.CheckManyResponse{Decisions: make([]*throttlekitv1.Decision, len(q.keys))}
+	for i := range q.keys {
+		d, madeUp := r.settings.failMode.decision(p.Limit), failed(i)
 		if !madeUp {
 			d = ds[i]
 		}
@@ -123,14 +123,14 @@ func (r *rateLimiter) checkMany(ctx context.Context, p *servedPolicy, q question
 	return res, nil
 }
 
-// failures says for each key what it failed with, if it did: its own error where the
-// limiter gave one beside the decisions of the others, else the error of the whole call.
-func failures(err error, decisions, keys int) func(i int) error {
+// failures says which keys failed: those that the limiter named, where it gave decisions of
+// the others beside its error, else all.
+func failures(err error, decisions, keys int) func(i int) bool {
 	var many *throttlekit.ManyError
 	if errors.As(err, &many) && len(many.Errors) == keys && decisions == keys {
-		return func(i int) error { return many.Errors[i] }
+		return func(i int) bool { return many.Errors[i] != nil }
 	}
-	return func(int) error { return err }
+	return func(int) bool { return true }
 }
 
 // Peek implements the RPC of that name.

@@ -83,7 +83,7 @@ func (s *Server) Serving() bool { return s.health.of("") == grpchealth.StatusSer
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !endless[r.URL.Path] {
+	if !converses[r.URL.Path] {
 		// An error means that the HTTP server around this one has no such deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.settings.readBodyTimeout))
 	}
@@ -108,9 +108,9 @@ func (s *Server) untilDrain(next http.Handler) http.Handler {
 	})
 }
 
-// endless are the calls whose requests may stay open.
-var endless = map[string]bool{
-	"/" + grpchealth.HealthV1ServiceName + "/Watch":                       true,
+// converses are the calls whose requests go on while they are answered. A Watch is none:
+// its one message is there before the first answer.
+var converses = map[string]bool{
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      true,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": true,
 }

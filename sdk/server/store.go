@@ -113,19 +113,7 @@ func callerEnded(ctx context.Context) error {
 // the store does not explain, such as a key that holds another type: once a minute and
 // policy, since with [FailOpen] nothing else would.
 func (r *rateLimiter) noteFailure(ctx context.Context, p *servedPolicy, q question, err error) {
-	var many *throttlekit.ManyError
-	if errors.As(err, &many) {
-		for _, failed := range many.Errors {
-			if failed != nil {
-				err = failed
-				break
-			}
-		}
-	}
-	if !storeFailed(ctx, err) {
-		return
-	}
-	if r.store.down.Load() {
+	if !storeFailed(ctx, err) || r.store.down.Load() {
 		return
 	}
 	r.store.suspected()

@@ -27,7 +27,12 @@ func (o *outage) check(context.Context) error {
 // watchHealth opens a Watch and returns the next status that it tells.
 func watchHealth(t *testing.T, r *running, service string) (next func() int32) {
 	t.Helper()
-	c := newHealthClient(t, h2c(t), r.url)
+	return watchHealthBy(t, h2c(t), connect.WithGRPC(), r, service)
+}
+
+func watchHealthBy(t *testing.T, client connect.HTTPClient, protocol connect.ClientOption, r *running, service string) (next func() int32) {
+	t.Helper()
+	c := newHealthClient(client, protocol, r.url)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // what never comes fails the test
 	t.Cleanup(cancel)
 	stream, err := c.watch.CallServerStream(ctx, connect.NewRequest(wrapperspb.String(service)))
@@ -46,7 +51,7 @@ func watchHealth(t *testing.T, r *running, service string) (next func() int32) {
 
 func health(t *testing.T, r *running, service string) int32 {
 	t.Helper()
-	c := newHealthClient(t, h2c(t), r.url)
+	c := newHealthClient(h2c(t), connect.WithGRPC(), r.url)
 	res, err := c.check.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String(service)))
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +178,7 @@ func TestHangingStoreIsGone(t *testing.T) {
 func TestStoreIsUnknownWithoutACheck(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, server.WithFailMode(server.FailClosed))
-	c := newHealthClient(t, h2c(t), r.url)
+	c := newHealthClient(h2c(t), connect.WithGRPC(), r.url)
 	_, err := c.check.CallUnary(t.Context(), connect.NewRequest(wrapperspb.String("throttlekit.store")))
 	if connect.CodeOf(err) != connect.CodeNotFound {
 		t.Errorf("Check: %v, want not_found", err)

@@ -66,24 +66,33 @@ func strategyNames() []string {
 	return names
 }
 
-// demoStrategy fills in any strategy of the contract, also one that this code has never
-// heard of: what counts is set to the demo's limit, what lasts to its period.
 func demoStrategy(name string) (script.Strategy, error) {
-	params := map[string]float64{}
+	var params map[string]float64
 	for _, d := range strategy.All() {
-		for _, p := range d.Params {
-			switch {
-			case d.Name != name || p.Default != 0 || p.DefaultFrom != "":
-			case p.Unit == script.Milliseconds:
-				params[p.Name] = script.Millis(demoPeriod)
-			case p.Unit == script.PerSecond:
-				params[p.Name] = demoLimit / demoPeriod.Seconds()
-			default:
-				params[p.Name] = demoLimit
-			}
+		if d.Name == name {
+			params = fill(d, demoLimit, demoPeriod)
 		}
 	}
 	return strategy.New(name, params)
+}
+
+// fill gives values to the parameters of any strategy that have no default, also of one
+// that this code has never heard of: what counts is set to limit, what lasts to period,
+// and what comes back to the limit in a period.
+func fill(d *script.Definition, limit float64, period time.Duration) map[string]float64 {
+	params := map[string]float64{}
+	for _, p := range d.Params {
+		switch {
+		case p.Default != 0 || p.DefaultFrom != "":
+		case p.Unit == script.Milliseconds:
+			params[p.Name] = script.Millis(period)
+		case p.Unit == script.PerSecond:
+			params[p.Name] = limit / period.Seconds()
+		default:
+			params[p.Name] = limit
+		}
+	}
+	return params
 }
 
 // demo is one run of the command.

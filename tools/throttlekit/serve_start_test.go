@@ -23,7 +23,7 @@ func TestServeRefuses(t *testing.T) {
 	good := writePolicies(t, twoPolicies)
 	bad := writePolicies(t, "limiters:\n  api: {strategy: gcra, limit: 0, period: 1h}\n")
 	shared := writePolicies(t, "defaults: {prefix: acme}\n"+twoPolicies)
-	pair := writeServePair(t)
+	pair := writePair(t)
 	text := writePolicies(t, "not PEM")
 	for _, row := range []struct {
 		name string
@@ -126,7 +126,7 @@ func TestServeSaysHowItServes(t *testing.T) {
 		"  spend: {tokenBudget: {budget: 10, windowMs: 1000}}\n"+
 		"  tiers: {strategy: gcra, limit: 10, period: 1h, twoTier: {mode: leased}}\n")
 	shared := writePolicies(t, "defaults: {prefix: acme}\n"+twoPolicies)
-	pair := writeServePair(t)
+	pair := writePair(t)
 	const insecure = "listening beyond this machine without TLS"
 	for _, row := range []struct {
 		name string

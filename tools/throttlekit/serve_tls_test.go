@@ -20,9 +20,9 @@ import (
 	"github.com/throttlekit/throttlekit-go/sdk/servicedoor"
 )
 
-// writeServePair makes a certificate that vouches for itself, for 127.0.0.1 and for
+// writePair makes a certificate that vouches for itself, for 127.0.0.1 and for
 // clients, and returns the path of its files without their endings.
-func writeServePair(t *testing.T) string {
+func writePair(t *testing.T) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +75,7 @@ func trusting(t *testing.T, trust, show string) *tls.Config {
 
 // TestServeEveryWayIn takes one limit through every protocol of every transport.
 func TestServeEveryWayIn(t *testing.T) {
-	host, guest, stranger := writeServePair(t), writeServePair(t), writeServePair(t)
+	host, guest, stranger := writePair(t), writePair(t), writePair(t)
 	secure := []string{"--tls-cert", host + ".crt", "--tls-key", host + ".key"}
 	for _, row := range []struct {
 		name   string

@@ -43,17 +43,11 @@ func printPolicies(out io.Writer) error {
 	b.WriteString("# The policies of: throttlekit conform --target URL\nversion: 1\nlimiters:\n")
 	for i, d := range strategy.All() {
 		fmt.Fprintf(&b, "  %s:\n    strategy: %s\n", targetPolicies()[i], d.Name)
+		values := fill(d, targetLimit, targetPeriod)
 		for _, p := range d.Params {
-			value := float64(targetLimit)
-			switch {
-			case p.Default != 0 || p.DefaultFrom != "":
-				continue
-			case p.Unit == script.Milliseconds:
-				value = script.Millis(targetPeriod)
-			case p.Unit == script.PerSecond:
-				value = targetLimit / targetPeriod.Seconds()
+			if v, ok := values[p.Name]; ok {
+				fmt.Fprintf(&b, "    %s: %s\n", p.Name, script.Number(v))
 			}
-			fmt.Fprintf(&b, "    %s: %s\n", p.Name, script.Number(value))
 		}
 	}
 	_, err := io.WriteString(out, b.String())

@@ -6,8 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
+
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
+	"github.com/throttlekit/throttlekit-go/sdk/embedded"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
 // BenchmarkCheck is a lone caller; the two contexts differ in whether there is one to
@@ -42,22 +46,77 @@ func BenchmarkCheckParallel(b *testing.B) {
 	})
 }
 
+// BenchmarkCheckMany holds CheckMany against what a client does without it: the same
+// checks as EVALSHAs in one pipeline, over the same connection to the same Redis.
 func BenchmarkCheckMany(b *testing.B) {
+	limiter, pool := onRedis(b, fivePerHour)
+	plan, err := fivePerHour.Plan()
+	if err != nil {
+		b.Fatal(err)
+	}
+	command(b, pool, "SCRIPT", "LOAD", plan.Definition().Check.Source)
 	for _, n := range []int{10, 1000} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			limiter, _ := onRedis(b, fivePerHour)
-			keys := make([]string, n)
-			for i := range keys {
-				keys[i] = strconv.Itoa(i)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := limiter.CheckMany(context.Background(), keys, 1); err != nil {
-					b.Fatal(err)
+		keys := make([]string, n)
+		for i := range keys {
+			keys[i] = strconv.Itoa(i)
+		}
+		for name, run := range map[string]func() error{
+			"many": func() error {
+				_, err := limiter.CheckMany(context.Background(), keys, 1)
+				return err
+			},
+			"pipeline": func() error { return pipeline(pool, plan, keys) },
+		} {
+			b.Run(strconv.Itoa(n)+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := run(); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "checks/s")
-		})
+				b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "checks/s")
+			})
+		}
+	}
+}
+
+// pipeline checks keys by one EVALSHA each, all of them sent before the first is read.
+func pipeline(pool *redis.Pool, plan *script.Plan, keys []string) error {
+	conn := pool.Get()
+	defer conn.Close()
+	for _, key := range keys {
+		if err := conn.Send("EVALSHA", plan.AppendArgv([]any{plan.Definition().Check.SHA1, 1, "pipeline:" + key}, "0", "1")...); err != nil {
+			return err
+		}
+	}
+	if err := conn.Flush(); err != nil {
+		return err
+	}
+	for range keys {
+		reply, err := conn.Receive()
+		if err != nil {
+			return err
+		}
+		if _, err := plan.Decode(reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkEmbedded is BenchmarkCheck's lone caller on the embedded Redis.
+func BenchmarkEmbedded(b *testing.B) {
+	server, err := embedded.Start(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	limiter := newLimiter(b, dial(b, server.URL()), fivePerHour)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := limiter.Check(context.Background(), "key"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // must learn early that Redis does not answer, and never be short of a connection that
 // it had a moment ago.
 const (
-	// dialTimeout, and ioTimeout for one write or read, are some hundred times what a
+	// dialTimeout, and ioTimeout for one write or read, are far more than what a
 	// healthy Redis in the same data centre needs.
 	dialTimeout = time.Second
 	ioTimeout   = time.Second

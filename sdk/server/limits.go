@@ -50,14 +50,13 @@ const (
 
 // What the server waits for.
 const (
-	// defaultStoreTimeout is some hundred times what a check takes on a healthy Redis in
+	// defaultStoreTimeout is far more than what a check takes on a healthy Redis in
 	// the same data centre, and short enough that an application can wait for it in front
 	// of each of its own answers.
 	defaultStoreTimeout = 500 * time.Millisecond
 
-	// keyTimeout is added for each key of a CheckMany. A key takes 20 microseconds of Redis,
-	// and, where a strategy counts in a thousand buckets, half a millisecond on the
-	// embedded one.
+	// keyTimeout is added for each key of a CheckMany. Its slowest keys are those of a
+	// strategy that counts in a thousand buckets, on the embedded Redis; they fit.
 	keyTimeout = time.Millisecond
 
 	// storeInterval is how often the store is asked whether it is there.

@@ -45,8 +45,7 @@
 //
 // A check is not idempotent. net/http on its own repeats an HTTP/2 request whose stream
 // the server reset with REFUSED_STREAM, or with PROTOCOL_ERROR, which says nothing about
-// whether the server had acted on it (measured with Go 1.26: thousands of times in two
-// seconds). This package takes away the means to do so. The price is that a call which
+// whether the server had acted on it, again and again until the context ends. This package takes away the means to do so. The price is that a call which
 // crosses with a server's goodbye (GOAWAY) fails, too, as one that may have been consumed.
 // A caller who retries can ask MayHaveConsumed first.
 package servicedoor

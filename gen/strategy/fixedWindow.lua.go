@@ -57,13 +57,13 @@ var fixedWindowDefinition = script.Definition{
 	},
 	Many: script.Script{
 		Name:   "fixedWindow.many",
-		Source: manyHead + fixedWindowCheckSource + fixedWindowArgv + manyTail,
-		SHA1:   "01b8b616da631791834b4065cfa125a0443e84ac",
+		Source: manyHead + fixedWindowCheckSource + fixedWindowRun + manyTail,
+		SHA1:   "aca2afa74e4850e90d1b5b3c9a9750f990e040ae",
 	},
 	Probe: script.Script{
 		Name:   "fixedWindow.probe",
-		Source: fixedWindowWrites + probeHead + fixedWindowCheckSource + fixedWindowArgv + probeTail,
-		SHA1:   "dbc203ae4394792c21ac249d28c1f359aff9391c",
+		Source: fixedWindowWrites + probeHead + fixedWindowCheckSource + fixedWindowRun + probeTail,
+		SHA1:   "a0cb19fae2b8e5891144296adedd9e9b0fd78a20",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -108,11 +108,14 @@ return redis.call('HMGET', KEYS[1], 's', 'c')`
 // What the scripts derived from the check hold of its own: how they call it and, for
 // the dry run, the commands to stop at.
 const (
-	fixedWindowArgv = `
+	fixedWindowRun = `
 end
 local params = 2
-local function argv(now, cost)
-  return {now, ARGV[2], ARGV[3], cost}
+local as = tonumber
+local keys, argv = {}, {0, tonumber(ARGV[2]), tonumber(ARGV[3]), 0}
+local function run(key, now, cost)
+  keys[1], argv[1], argv[4] = key, now, cost
+  return check(keys, argv)
 end
 `
 	fixedWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"

@@ -68,13 +68,13 @@ var gcraDefinition = script.Definition{
 	},
 	Many: script.Script{
 		Name:   "gcra.many",
-		Source: manyHead + gcraCheckSource + gcraArgv + manyTail,
-		SHA1:   "05574f910801eb0e1ff1a3ff9431b99858d1e640",
+		Source: manyHead + gcraCheckSource + gcraRun + manyTail,
+		SHA1:   "aa906c30f0fd67c410442db81a27d241331e1d53",
 	},
 	Probe: script.Script{
 		Name:   "gcra.probe",
-		Source: gcraWrites + probeHead + gcraCheckSource + gcraArgv + probeTail,
-		SHA1:   "820bdf1f4a6699ad82b6dabbec506e1515549e38",
+		Source: gcraWrites + probeHead + gcraCheckSource + gcraRun + probeTail,
+		SHA1:   "08abca7185cf9ba4fe5ee3168f6e46d3842985df",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -125,11 +125,14 @@ return redis.call('GET', KEYS[1])`
 // What the scripts derived from the check hold of its own: how they call it and, for
 // the dry run, the commands to stop at.
 const (
-	gcraArgv = `
+	gcraRun = `
 end
 local params = 3
-local function argv(now, cost)
-  return {now, ARGV[2], ARGV[3], ARGV[4], cost}
+local as = tonumber
+local keys, argv = {}, {0, tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), 0}
+local function run(key, now, cost)
+  keys[1], argv[1], argv[5] = key, now, cost
+  return check(keys, argv)
 end
 `
 	gcraWrites = "local writes = {SET = true}\n"

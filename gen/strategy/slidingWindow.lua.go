@@ -69,13 +69,13 @@ var slidingWindowDefinition = script.Definition{
 	},
 	Many: script.Script{
 		Name:   "slidingWindow.many",
-		Source: manyHead + slidingWindowCheckSource + slidingWindowArgv + manyTail,
-		SHA1:   "b68a249c3b7ca521c521d7dbfd436bfa1b8d2af5",
+		Source: manyHead + slidingWindowCheckSource + slidingWindowRun + manyTail,
+		SHA1:   "df58f73d4b6eee61a46df44d6a17b4bc42fe8437",
 	},
 	Probe: script.Script{
 		Name:   "slidingWindow.probe",
-		Source: slidingWindowWrites + probeHead + slidingWindowCheckSource + slidingWindowArgv + probeTail,
-		SHA1:   "7ed816aeb92ec827560297f316bf7eb259018874",
+		Source: slidingWindowWrites + probeHead + slidingWindowCheckSource + slidingWindowRun + probeTail,
+		SHA1:   "d196ecb0b6ee5b1700ba7108caec2bd77789477d",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -157,11 +157,12 @@ return redis.call('HGETALL', KEYS[1])`
 // What the scripts derived from the check hold of its own: how they call it and, for
 // the dry run, the commands to stop at.
 const (
-	slidingWindowArgv = `
+	slidingWindowRun = `
 end
 local params = 3
-local function argv(now, cost)
-  return {now, ARGV[2], ARGV[3], cost, ARGV[4]}
+local as = tostring
+local function run(key, now, cost)
+  return check({key}, {now, ARGV[2], ARGV[3], cost, ARGV[4]})
 end
 `
 	slidingWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"

@@ -59,13 +59,13 @@ var slidingWindowLogDefinition = script.Definition{
 	},
 	Many: script.Script{
 		Name:   "slidingWindowLog.many",
-		Source: manyHead + slidingWindowLogCheckSource + slidingWindowLogArgv + manyTail,
-		SHA1:   "6ca35f46ff39ef0d7be2a1a851ece68d24d347a1",
+		Source: manyHead + slidingWindowLogCheckSource + slidingWindowLogRun + manyTail,
+		SHA1:   "e8ab78f350a1a1624cc7dbcf8978d24bd78e4859",
 	},
 	Probe: script.Script{
 		Name:   "slidingWindowLog.probe",
-		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogArgv + probeTail,
-		SHA1:   "3170ddd60f5d92c84e7694c56e06c95994a9d44d",
+		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogRun + probeTail,
+		SHA1:   "45c0e52f537eb8958c61a78650969509ef50e993",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -139,11 +139,14 @@ return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')`
 // What the scripts derived from the check hold of its own: how they call it and, for
 // the dry run, the commands to stop at.
 const (
-	slidingWindowLogArgv = `
+	slidingWindowLogRun = `
 end
 local params = 2
-local function argv(now, cost)
-  return {now, ARGV[2], ARGV[3], cost}
+local as = tonumber
+local keys, argv = {}, {0, tonumber(ARGV[2]), tonumber(ARGV[3]), 0}
+local function run(key, now, cost)
+  keys[1], argv[1], argv[4] = key, now, cost
+  return check(keys, argv)
 end
 `
 	slidingWindowLogWrites = "local writes = {PEXPIRE = true, ZADD = true}\n"

@@ -69,7 +69,7 @@ func decodeReply(reply script.Reply) throttlekit.Decision {
 // keys at one instant, probe runs it dry.
 const (
 	manyHead = `-- Many checks at one instant. KEYS: a key for each. ARGV: now, the parameters, then a
--- cost for each.
+-- cost for each, or one for all.
 local function check(KEYS, ARGV)
 `
 	manyTail = `local now = ARGV[1]
@@ -77,15 +77,47 @@ if tonumber(now) == 0 then
   local time = redis.call('TIME')
   now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 end
-local answers = {}
-for i = 1, #KEYS do
-  local ok, answer = pcall(check, {KEYS[i]}, argv(now, ARGV[1 + params + i]))
-  if not ok then
-    -- A table or, on older servers, text with the place before the error.
-    local text = type(answer) == 'table' and answer.err or tostring(answer)
-    answer = {err = string.match(text, '%u%u+ .*') or 'ERR ' .. text}
+now = as(now)
+local first = 1 + params
+local given = ARGV[first + 1]
+local cost = as(given)
+-- The answers travel as one string of 64-bit integers, cut by the same cast that Redis
+-- cuts a reply's numbers by; where one is no such number, or the server cannot, as they
+-- are.
+local struct = rawget(_G, 'struct')
+local pack = struct and struct.pack
+local packed = pack and pack('<i8', -2 ^ 53) == '\0\0\0\0\0\0\224\255'
+local huge, last, answers, i = math.huge, #KEYS, {}, 1
+local function checks()
+  while i <= last do
+    local own = ARGV[first + i]
+    if own and own ~= given then
+      given, cost = own, as(own)
+    end
+    local answer = run(KEYS[i], now, cost)
+    answers[i] = answer or false
+    if packed and answer[6] == nil and answer[1] < huge and answer[2] < huge and answer[3] < huge and answer[4] < huge and answer[5] < huge then
+      answers[i] = pack('<i8i8i8i8i8', answer[1], answer[2], answer[3], answer[4], answer[5])
+    else
+      packed = false
+    end
+    i = i + 1
   end
-  answers[i] = answer or false
+end
+while i <= last do
+  local ok, problem = pcall(checks)
+  if not ok then
+    packed = false
+    if answers[i] == nil then
+      -- A table or, on older servers, text with the place before the error.
+      local text = type(problem) == 'table' and problem.err or tostring(problem)
+      answers[i] = {err = string.match(text, '%u%u+ .*') or 'ERR ' .. text}
+    end
+    i = i + 1
+  end
+end
+if packed then
+  return table.concat(answers)
 end
 return answers`
 	probeHead = `-- Dry checks: a check that gets as far as its first write would have been admitted.
@@ -116,7 +148,7 @@ for i = 2 + params, #ARGV do
   elseif cost == 'next' then
     cost = string.format('%.0f', math.floor(answers[2][3]) + 1)
   end
-  local ok, answer = pcall(check, {KEYS[1]}, argv(now, cost))
+  local ok, answer = pcall(run, KEYS[1], as(now), as(cost))
   if not ok and answer ~= admitted then
     -- A table or, on older servers, text with the place before the error.
     local text = type(answer) == 'table' and answer.err or tostring(answer)

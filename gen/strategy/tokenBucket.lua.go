@@ -60,13 +60,13 @@ var tokenBucketDefinition = script.Definition{
 	},
 	Many: script.Script{
 		Name:   "tokenBucket.many",
-		Source: manyHead + tokenBucketCheckSource + tokenBucketArgv + manyTail,
-		SHA1:   "86ddae5609ff947c391eef027008ba770eaaf9a7",
+		Source: manyHead + tokenBucketCheckSource + tokenBucketRun + manyTail,
+		SHA1:   "0805494c7f0b88b3357779fcd7a51e85dfafff05",
 	},
 	Probe: script.Script{
 		Name:   "tokenBucket.probe",
-		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketArgv + probeTail,
-		SHA1:   "0a1b399cadcd872ccecb0550a07790b6d72b9520",
+		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketRun + probeTail,
+		SHA1:   "0cf7b5ab836555294041afa0ccbfee894dfd5746",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -114,11 +114,14 @@ return redis.call('HMGET', KEYS[1], 't', 'l')`
 // What the scripts derived from the check hold of its own: how they call it and, for
 // the dry run, the commands to stop at.
 const (
-	tokenBucketArgv = `
+	tokenBucketRun = `
 end
 local params = 2
-local function argv(now, cost)
-  return {now, ARGV[2], ARGV[3], cost}
+local as = tonumber
+local keys, argv = {}, {0, tonumber(ARGV[2]), tonumber(ARGV[3]), 0}
+local function run(key, now, cost)
+  keys[1], argv[1], argv[4] = key, now, cost
+  return check(keys, argv)
 end
 `
 	tokenBucketWrites = "local writes = {HSET = true, PEXPIRE = true}\n"

@@ -10,6 +10,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
 // do runs one command. Without a context to watch it spares redigo the goroutine that
@@ -21,9 +22,29 @@ func do(ctx context.Context, conn redis.Conn, command string, args []any) (any, 
 	return redis.DoContext(conn, ctx, command, args...)
 }
 
+// evalScript is a script as redigo takes it: boxed once rather than for every call.
+type evalScript struct{ sha1, source any }
+
+func newEvalScript(s script.Script) evalScript { return evalScript{sha1: s.SHA1, source: s.Source} }
+
+// eval runs the script by its SHA-1, and by its text when Redis does not know it. It
+// fills in args[0].
+func (s evalScript) eval(ctx context.Context, conn redis.Conn, args []any) (any, error) {
+	args[0] = s.sha1
+	reply, err := do(ctx, conn, "EVALSHA", args)
+	if isNoScript(err) {
+		args[0] = s.source
+		reply, err = do(ctx, conn, "EVAL", args)
+	}
+	return reply, err
+}
+
 // isNoScript reports whether Redis answered that it does not know the script: the one
 // answer after which a check may be sent again, since it did not run.
 func isNoScript(err error) bool {
+	if err == nil {
+		return false
+	}
 	var reply redis.Error
 	return errors.As(err, &reply) && replyCode(reply) == "NOSCRIPT"
 }

@@ -6,9 +6,32 @@
 //	limiter, err := door.Limiter(strategy.GCRA{Limit: 100, Period: time.Minute}, redisdoor.WithPrefix("api"))
 //	decision, err := limiter.Check(ctx, userID)
 //
+// # Checks that travel together
+//
+// A check finds the door idle, and leaves at once as the contract's script. Or it finds
+// scripts under way: then it waits for one of them to come back, together with all that
+// came meanwhile, and they travel in one script that runs the contract's check for each
+// of them. Redis spends most of its time on each command rather than on each check, so
+// that a busy door checks several times as much as it could one by one, and an idle one
+// waits for nothing; there is no timer.
+//
+//   - Such a script holds no more than 256 checks, of one strategy with the same
+//     parameters, and no more work than keeps Redis busy for about a millisecond.
+//   - The queue is bounded: [WithQueueLimit].
+//   - A context that ends while its check is in the queue takes the check out, and
+//     nothing was consumed. One that ends while the check is under way ends the call, with
+//     the outcome unknown; neither the connection nor the others notice.
+//   - A connection that breaks fails the checks that were under way on it, with the
+//     outcome unknown. Those in the queue go on over another.
+//   - What one key answers, an error too, is its caller's alone.
+//
+// [WithoutFusing] turns it off, [WithWorkers] sets how many scripts are under way at
+// once. A check whose context can end leaves by a worker even when the door is idle,
+// since it must not take the connection along; that costs it about a microsecond.
+//
 // # What is sent
 //
-// A check is one EVALSHA with the SHA-1 that was computed when the code was generated.
+// A lone check is one EVALSHA with the SHA-1 that was computed when the code was generated.
 // When Redis answers that it does not know the script (NOSCRIPT, which also says that
 // nothing ran), the same call is repeated once as EVAL. Nothing else is ever repeated,
 // since a check that may have reached Redis may have been consumed.

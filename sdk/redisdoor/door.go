@@ -24,18 +24,23 @@ var _ Pool = (*redis.Pool)(nil)
 type Door struct {
 	pool     Pool
 	settings settings
-	calls    gate
+	queue    *queue // of checks that travel together
+	calls    gate   // of all others
 }
 
 // Open returns a door to the Redis behind pool. It does not connect. The pool stays
 // the caller's: Close leaves it open.
 func Open(pool Pool, opts ...Option) *Door {
-	return &Door{pool: pool, settings: settingsOf(settings{maxWork: DefaultMaxWork}, opts)}
+	s := defaults()
+	for _, o := range opts {
+		o.apply(&s)
+	}
+	return &Door{pool: pool, settings: s, queue: newQueue(pool, s)}
 }
 
 // Limiter returns a limiter that runs s through the door. The error is the strategy's:
 // it names the field, what was got and what is allowed.
-func (d *Door) Limiter(s script.Strategy, opts ...Option) (*Limiter, error) {
+func (d *Door) Limiter(s script.Strategy, opts ...LimiterOption) (*Limiter, error) {
 	if s == nil {
 		return nil, errors.New("redisdoor: the strategy is nil")
 	}
@@ -43,23 +48,31 @@ func (d *Door) Limiter(s script.Strategy, opts ...Option) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLimiter(d, plan, settingsOf(d.settings, opts)), nil
-}
-
-// New is a door with one limiter. There is nothing to close.
-func New(pool Pool, s script.Strategy, opts ...Option) (*Limiter, error) {
-	return Open(pool).Limiter(s, opts...)
-}
-
-// Close refuses new calls and waits for those under way, until ctx ends. Calls after
-// it are [throttlekit.ErrUnavailable].
-func (d *Door) Close(ctx context.Context) error {
-	select {
-	case <-d.calls.close():
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	settings := d.settings
+	for _, o := range opts {
+		o.applyToLimiter(&settings)
 	}
+	return newLimiter(d, plan, settings), nil
+}
+
+// New is a door with one limiter. There is nothing to close: what it starts ends by
+// itself, a second or two after the last check.
+func New(pool Pool, s script.Strategy, opts ...Option) (*Limiter, error) {
+	return Open(pool, opts...).Limiter(s)
+}
+
+// Close refuses new calls and waits for those under way, the checks in the queue
+// included, until ctx ends. Calls after it are [throttlekit.ErrUnavailable]. No
+// goroutine of the door is left when it returns nil.
+func (d *Door) Close(ctx context.Context) error {
+	for _, empty := range []<-chan struct{}{d.calls.close(), d.queue.Close()} {
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // enter admits a call, or says why not. Every enter that returns nil needs a leave.

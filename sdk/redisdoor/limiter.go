@@ -3,7 +3,10 @@ package redisdoor
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
+
+	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -15,29 +18,47 @@ type Limiter struct {
 	door     *Door
 	plan     *script.Plan
 	settings settings
-	sha1     any // boxed once rather than for every call
-	source   any
+	route    route
+	fused    bool
+
+	check, manyChecks, probing evalScript
 }
 
 var _ throttlekit.Limiter = (*Limiter)(nil)
 
 func newLimiter(d *Door, plan *script.Plan, s settings) *Limiter {
-	check := plan.Definition().Check
-	return &Limiter{door: d, plan: plan, settings: s, sha1: check.SHA1, source: check.Source}
+	def := plan.Definition()
+	return &Limiter{
+		door:       d,
+		plan:       plan,
+		settings:   s,
+		route:      routeOf(plan),
+		fused:      !s.alone && def.Many.Source != "",
+		check:      newEvalScript(def.Check),
+		manyChecks: newEvalScript(def.Many),
+		probing:    newEvalScript(def.Probe),
+	}
 }
 
-// Check implements [throttlekit.Limiter] with one EVALSHA at the Redis server's time.
+// Check implements [throttlekit.Limiter] at the Redis server's time: with one EVALSHA,
+// or with others that wait at the same moment in one *many* script.
 func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
-	return l.checkOne(ctx, key, 1, serverClock)
+	return l.CheckN(ctx, key, 1)
 }
 
-// CheckN implements [throttlekit.Limiter] with one EVALSHA at the Redis server's time.
+// CheckN implements [throttlekit.Limiter] as Check does.
 func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
-	return l.checkOne(ctx, key, cost, serverClock)
+	if err := l.validate(opCheck, cost); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	if l.fused {
+		return l.checkFused(ctx, key, cost)
+	}
+	return l.checkAlone(ctx, key, cost, serverClock)
 }
 
 // CheckAt is CheckN at an instant of the caller's choosing, cut to the millisecond, for
-// replay and tests. Clients that share a key must not mix it with checks at the
+// replay and tests; it always travels alone. Clients that share a key must not mix it with checks at the
 // server's time. The epoch itself is [throttlekit.ErrInvalidArgument]: on the wire it
 // stands for the server's time.
 func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
@@ -45,7 +66,10 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 	if err != nil {
 		return throttlekit.Decision{}, err
 	}
-	return l.checkOne(ctx, key, cost, ms)
+	if err := l.validate(opCheck, cost); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	return l.checkAlone(ctx, key, cost, ms)
 }
 
 // instant is the wire's number for now, unless the wire has none.
@@ -72,24 +96,32 @@ const (
 // that no call has to box a number.
 const serverClock = "0"
 
-func (l *Limiter) checkOne(ctx context.Context, key string, cost int64, now any) (throttlekit.Decision, error) {
-	if err := l.validate(opCheck, cost); err != nil {
-		return throttlekit.Decision{}, err
-	}
+func (l *Limiter) checkAlone(ctx context.Context, key string, cost int64, now any) (throttlekit.Decision, error) {
 	if err := l.door.enter(ctx, opCheck); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	defer l.door.calls.leave()
+	return l.send(ctx, key, cost, now)
+}
 
+// send makes one check over a connection of its own.
+func (l *Limiter) send(ctx context.Context, key string, cost int64, now any) (throttlekit.Decision, error) {
 	conn, err := l.door.pool.GetContext(ctx)
 	if err != nil {
 		return throttlekit.Decision{}, connectFault(ctx, opCheck, err)
 	}
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
+	return l.checkOn(ctx, conn, l.key(key), cost, now)
+}
 
-	reply, err := do(ctx, conn, "EVALSHA", l.args(l.sha1, key, now, cost))
-	if isNoScript(err) {
-		reply, err = do(ctx, conn, "EVAL", l.args(l.source, key, now, cost))
+// checkOn makes one check of a key whose prefix is there already.
+func (l *Limiter) checkOn(ctx context.Context, conn redis.Conn, key string, cost int64, now any) (throttlekit.Decision, error) {
+	args := spareArgs.Get().(*[]any)
+	*args = l.appendArgs((*args)[:0], nil, key, now, cost)
+	reply, err := l.check.eval(ctx, conn, *args)
+	if ctx.Err() == nil { // else redigo may still be writing them
+		clear(*args) // of the key
+		spareArgs.Put(args)
 	}
 	return l.decide(ctx, opCheck, reply, err)
 }
@@ -107,11 +139,15 @@ func (l *Limiter) validate(op string, cost int64) error {
 	return nil
 }
 
-// args are the arguments of EVALSHA or EVAL.
-func (l *Limiter) args(script any, key string, now, cost any) []any {
+var spareArgs = sync.Pool{New: func() any {
 	args := make([]any, 0, 16)
-	args = append(args, script, 1, l.key(key))
-	return l.plan.AppendArgv(args, now, cost)
+	return &args
+}}
+
+// appendArgs appends the arguments of EVALSHA or EVAL for a key whose prefix is there
+// already.
+func (l *Limiter) appendArgs(dst []any, script any, key string, now, cost any) []any {
+	return l.plan.AppendArgv(append(dst, script, 1, key), now, cost)
 }
 
 func (l *Limiter) key(key string) string {

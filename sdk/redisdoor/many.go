@@ -2,11 +2,11 @@ package redisdoor
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
 // One many script holds Redis, and so everybody else, for about a millisecond at most:
@@ -48,24 +48,36 @@ func (l *Limiter) checkMany(ctx context.Context, keys []string, cost int64, now 
 	}
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
 
-	errs := make([]error, len(keys))
-	failed := false
+	var errs []error // of all keys, once one has failed
+	note := func(i int, err error) {
+		if errs == nil {
+			errs = make([]error, len(keys))
+		}
+		errs[i] = err
+	}
+	batch := many{args: make([]any, 0, 16+manyKeys)}
 	size := l.manySize(cost)
 	for from := 0; from < len(keys); from += size {
 		to := min(from+size, len(keys))
-		err := l.checkBatch(ctx, conn, keys[from:to], cost, now, decisions[from:to], errs[from:to])
-		for i := from; i < to; i++ {
-			failed = failed || errs[i] != nil
+		batch.reset()
+		for _, key := range keys[from:to] {
+			batch.add(l.key(key), cost)
+		}
+		failed, err := l.checkBatch(ctx, conn, opCheckMany, &batch, now, decisions[from:to])
+		for i, err := range failed {
+			if err != nil {
+				note(from+i, err)
+			}
 		}
 		if err != nil {
 			// The connection is gone. What was not sent was certainly not consumed.
 			for i := to; i < len(keys); i++ {
-				errs[i] = connectFault(ctx, opCheckMany, err)
+				note(i, connectFault(ctx, opCheckMany, err))
 			}
 			break
 		}
 	}
-	if failed {
+	if errs != nil {
 		return decisions, &throttlekit.ManyError{Errors: errs}
 	}
 	return decisions, nil
@@ -76,49 +88,67 @@ func (l *Limiter) manySize(cost int64) int {
 	return int(max(1, min(manyKeys, manyWork/max(1, l.plan.Work(cost)))))
 }
 
-// checkBatch checks keys by one script, into decisions and errs. The error is that of a
-// broken connection.
-func (l *Limiter) checkBatch(ctx context.Context, conn redis.Conn, keys []string, cost int64, now any,
-	decisions []throttlekit.Decision, errs []error) error {
-	reply, err := l.eval(ctx, conn, l.plan.Definition().Many, func(text any) []any {
-		return l.manyArgs(text, keys, cost, now)
-	})
-	answers, ok := reply.([]any)
-	if err == nil && (!ok || len(answers) != len(keys)) {
-		err := fmt.Errorf("reply to %d checks is a %T of %d", len(keys), reply, len(answers))
-		for i := range keys {
-			errs[i] = unreadable(opCheckMany, true, err)
-		}
-		return nil
-	}
-	if err != nil {
-		for i := range keys {
-			errs[i] = callFault(ctx, opCheckMany, err)
-		}
-		if _, answered := err.(redis.Error); answered {
-			return nil
-		}
-		return err
-	}
-	for i, answer := range answers {
-		var refused error
-		if said, ok := answer.(redis.Error); ok {
-			refused = said
-		}
-		decisions[i], errs[i] = l.decide(ctx, opCheckMany, answer, refused)
-	}
-	return nil
+// many is what one many script is asked. It is reused from script to script.
+type many struct {
+	args  []any // those of EVALSHA, as far as they are known: the script, how many keys, the keys
+	costs []any
+	mixed bool // the costs differ
 }
 
-func (l *Limiter) manyArgs(text any, keys []string, cost, now any) []any {
-	args := make([]any, 0, 16+2*len(keys))
-	args = append(args, text, len(keys))
-	for _, key := range keys {
-		args = append(args, l.key(key))
+func (m *many) reset() {
+	clear(m.args) // of keys that nobody needs any more
+	m.args, m.costs, m.mixed = append(m.args[:0], nil, nil), m.costs[:0], false
+}
+
+// add adds a check of a key whose prefix is there already.
+func (m *many) add(key string, cost int64) {
+	m.args = append(m.args, key)
+	m.costs = append(m.costs, cost)
+	m.mixed = m.mixed || cost != m.costs[0]
+}
+
+// argv completes the arguments.
+func (m *many) argv(plan *script.Plan, now any) []any {
+	m.args[1] = len(m.costs)
+	m.args = plan.AppendParams(m.args, now)
+	if !m.mixed {
+		m.costs = m.costs[:1]
 	}
-	args = l.plan.AppendParams(args, now)
-	for range keys {
-		args = append(args, cost)
+	m.args = append(m.args, m.costs...)
+	return m.args
+}
+
+// checkBatch makes the checks of a batch by one script, into decisions. errs holds the
+// faults of the checks that failed, if any; err is that of a broken connection, which
+// they all have, too.
+func (l *Limiter) checkBatch(ctx context.Context, conn redis.Conn, op string, batch *many, now any,
+	decisions []throttlekit.Decision) (errs []error, err error) {
+	reply, err := l.manyChecks.eval(ctx, conn, batch.argv(l.plan, now))
+	if err != nil {
+		errs = repeated(callFault(ctx, op, err), len(decisions))
+		if _, answered := err.(redis.Error); answered {
+			err = nil
+		}
+		return errs, err
 	}
-	return args
+	errs, err = l.plan.DecodeMany(reply, decisions)
+	if err != nil {
+		return repeated(unreadable(op, true, err), len(decisions)), nil
+	}
+	for i, err := range errs {
+		if said, ok := err.(redis.Error); ok {
+			errs[i] = callFault(ctx, op, said)
+		} else if err != nil {
+			errs[i] = unreadable(op, true, err)
+		}
+	}
+	return errs, nil
+}
+
+func repeated(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
 }

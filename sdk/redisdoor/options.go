@@ -1,22 +1,42 @@
 package redisdoor
 
-// Option changes how a limiter runs. Given to [Open] it holds for all limiters of the
-// door, given to [Door.Limiter] or [New] for that one.
+// Option configures a door, and with it all its limiters.
 type Option interface{ apply(*settings) }
+
+// LimiterOption changes how a limiter runs. Given to [Open] or [New] it holds for all
+// limiters of the door, given to [Door.Limiter] for that one.
+type LimiterOption interface {
+	Option
+	applyToLimiter(*settings)
+}
 
 type settings struct {
 	prefix  string
 	maxWork int64
+	alone   bool
+
+	// The door's.
+	workers    int
+	queueLimit int
 }
 
-type optionFunc func(*settings)
+func defaults() settings {
+	return settings{maxWork: DefaultMaxWork, workers: DefaultWorkers, queueLimit: DefaultQueueLimit}
+}
 
-func (f optionFunc) apply(s *settings) { f(s) }
+type doorOption func(*settings)
+
+func (f doorOption) apply(s *settings) { f(s) }
+
+type limiterOption func(*settings)
+
+func (f limiterOption) apply(s *settings)          { f(s) }
+func (f limiterOption) applyToLimiter(s *settings) { f(s) }
 
 // WithPrefix puts prefix and a colon before every key. Empty, the default, means the
 // key as it is.
-func WithPrefix(prefix string) Option {
-	return optionFunc(func(s *settings) { s.prefix = prefix })
+func WithPrefix(prefix string) LimiterOption {
+	return limiterOption(func(s *settings) { s.prefix = prefix })
 }
 
 // DefaultMaxWork is the work that one check may be for Redis when [WithMaxWork] says
@@ -28,13 +48,36 @@ const DefaultMaxWork = 10_000
 // for Redis. A cost beyond it is [throttlekit.ErrInvalidArgument] and is not sent.
 // Only strategies whose work grows with the cost, such as a log that remembers every
 // unit, ever reach it.
-func WithMaxWork(steps int64) Option {
-	return optionFunc(func(s *settings) { s.maxWork = steps })
+func WithMaxWork(steps int64) LimiterOption {
+	return limiterOption(func(s *settings) { s.maxWork = steps })
 }
 
-func settingsOf(base settings, opts []Option) settings {
-	for _, o := range opts {
-		o.apply(&base)
-	}
-	return base
+// WithoutFusing has every check travel alone, as the contract's script on a connection
+// of its own from the pool. Without it, checks that wait at the same moment travel
+// together: see the package documentation.
+func WithoutFusing() LimiterOption {
+	return limiterOption(func(s *settings) { s.alone = true })
+}
+
+// DefaultWorkers is how many scripts a door has under way at once when [WithWorkers]
+// says nothing else: one that Redis runs, and one that waits there for its turn.
+const DefaultWorkers = 2
+
+// WithWorkers sets how many scripts with fused checks the door has under way at once.
+// Each takes one connection of the pool while there are checks for it, so a pool of
+// fewer connections than that leaves none for other calls. More workers make smaller
+// scripts: go test ./sdk/redisdoor -run - -bench Workers. Below 1 it means 1.
+func WithWorkers(n int) Option {
+	return doorOption(func(s *settings) { s.workers = max(1, n) })
+}
+
+// DefaultQueueLimit is how many checks may wait for a worker when [WithQueueLimit] says
+// nothing else.
+const DefaultQueueLimit = 16_384
+
+// WithQueueLimit bounds how many checks may wait for a worker of the door. One that
+// finds the queue full is [throttlekit.ErrUnavailable], and nothing was consumed. Below
+// 1 it means 1.
+func WithQueueLimit(n int) Option {
+	return doorOption(func(s *settings) { s.queueLimit = max(1, n) })
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gomodule/redigo/redis"
-
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
@@ -82,8 +80,7 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, now any
 	if err := throttlekit.ValidateCost(op, cost); err != nil {
 		return 0, nil, err
 	}
-	probe := l.plan.Definition().Probe
-	if probe.Source == "" {
+	if l.plan.Definition().Probe.Source == "" {
 		return 0, nil, notSupported(op, "the strategy's check script cannot run dry")
 	}
 	if err := l.door.enter(ctx, op); err != nil {
@@ -96,7 +93,7 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, now any
 	}
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
 
-	reply, err := l.eval(ctx, conn, probe, func(text any) []any { return l.probeArgs(text, key, now, questions) })
+	reply, err := l.probing.eval(ctx, conn, l.probeArgs(nil, l.key(key), now, questions))
 	if err != nil {
 		fault := callFault(ctx, op, err)
 		fault.MayHaveConsumed = false // a dry run never writes
@@ -110,17 +107,8 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, now any
 }
 
 func (l *Limiter) probeArgs(text any, key string, now any, questions []any) []any {
-	args := append(make([]any, 0, 16), text, 1, l.key(key))
+	args := append(make([]any, 0, 16), text, 1, key)
 	return append(l.plan.AppendParams(args, now), questions...)
-}
-
-// eval runs a script by its SHA-1, and by its text when Redis does not know it.
-func (l *Limiter) eval(ctx context.Context, conn redis.Conn, s script.Script, args func(text any) []any) (any, error) {
-	reply, err := do(ctx, conn, "EVALSHA", args(s.SHA1))
-	if isNoScript(err) {
-		reply, err = do(ctx, conn, "EVAL", args(s.Source))
-	}
-	return reply, err
 }
 
 // Reset forgets everything that was spent from key. It deletes the key's state, so the

@@ -109,21 +109,22 @@ func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, prob
 	defer conn.Close() // hands it back to the pool; a broken one reported itself already
 
 	t := &transaction{conn: conn}
-	t.send(false, "DEL", l.key(key))
+	key = l.key(key)
+	t.send(false, "DEL", key)
 	for i, m := range moments {
 		now, cost := script.Number(m.Now), script.Number(m.Cost)
 		// The first of each carries the script's text, which Redis then knows.
-		command, check, probe := "EVALSHA", l.sha1, any(l.plan.Definition().Probe.SHA1)
+		command, check, probe := "EVALSHA", l.check.sha1, l.probing.sha1
 		if i == 0 {
-			command, check, probe = "EVAL", l.source, l.plan.Definition().Probe.Source
+			command, check, probe = "EVAL", l.check.source, l.probing.source
 		}
 		if probes {
 			t.send(true, command, l.probeArgs(probe, key, now, []any{cost})...)
 		}
-		t.send(true, command, l.args(check, key, now, cost)...)
-		t.send(false, "PERSIST", l.key(key))
+		t.send(true, command, l.appendArgs(nil, check, key, now, cost)...)
+		t.send(false, "PERSIST", key)
 	}
-	t.send(false, "DEL", l.key(key))
+	t.send(false, "DEL", key)
 	replies, err := t.exec(ctx)
 	if err != nil {
 		return nil, callFault(ctx, opReplay, err)

@@ -16,6 +16,7 @@ type Plan struct {
 	argv   []any // every element formatted, but for now and cost
 	now    int
 	cost   int
+	work   []float64 // by the power of the cost that it goes with
 }
 
 var _ Strategy = (*Plan)(nil)
@@ -32,7 +33,26 @@ func newPlan(d *Definition, values []float64) *Plan {
 			p.argv[i] = Number(values[d.index(name)])
 		}
 	}
+	for _, t := range d.Work {
+		p.addWork(t)
+	}
 	return p
+}
+
+// addWork multiplies out the parameters of a term, which leaves a power of the cost.
+func (p *Plan) addWork(t Term) {
+	steps, power := float64(t.Steps), 0
+	for _, name := range t.Per {
+		if name == "cost" {
+			power++
+		} else if v, ok := p.Value(name); ok {
+			steps *= v
+		}
+	}
+	for len(p.work) <= power {
+		p.work = append(p.work, 0)
+	}
+	p.work[power] += steps
 }
 
 // Plan returns p, so that a plan is a [Strategy] itself.
@@ -65,16 +85,8 @@ func (p *Plan) AppendArgv(dst []any, now, cost any) []any {
 // command that the script calls and for each turn of its loops. It saturates.
 func (p *Plan) Work(cost int64) int64 {
 	total := 0.0
-	for _, t := range p.def.Work {
-		steps := float64(t.Steps)
-		for _, name := range t.Per {
-			if name == "cost" {
-				steps *= float64(cost)
-			} else if v, ok := p.Value(name); ok {
-				steps *= v
-			}
-		}
-		total += steps
+	for power := len(p.work) - 1; power >= 0; power-- {
+		total = total*float64(cost) + p.work[power]
 	}
 	if total >= math.MaxInt64 {
 		return math.MaxInt64

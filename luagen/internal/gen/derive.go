@@ -16,8 +16,8 @@ import (
 // body of a function, so they hold the check's own bytes, unchanged, and run it many
 // times, or dry; no second implementation of any strategy exists.
 //
-//	many    ManyHead + check + Argv + ManyTail
-//	probe   Writes + ProbeHead + check + Argv + ProbeTail
+//	many    ManyHead + check + Run + ManyTail
+//	probe   Writes + ProbeHead + check + Run + ProbeTail
 //
 // wrappers are the parts that all strategies of a contract share.
 type wrappers struct {
@@ -26,9 +26,18 @@ type wrappers struct {
 }
 
 func newWrappers(replyTuple []string) wrappers {
+	var values, numbers []string
+	for i := range replyTuple {
+		value := fmt.Sprintf("answer[%d]", i+1)
+		values, numbers = append(values, value), append(numbers, value+" < huge")
+	}
 	data := map[string]any{
 		"Limit":     slices.Index(replyTuple, "limit") + 1,
 		"Remaining": slices.Index(replyTuple, "remaining") + 1,
+		"After":     len(replyTuple) + 1,
+		"Layout":    "<" + strings.Repeat("i8", len(replyTuple)),
+		"Values":    strings.Join(values, ", "),
+		"Numbers":   strings.Join(numbers, " and "),
 	}
 	return wrappers{
 		ManyHead:  lua("many.head.lua.tmpl", data),
@@ -40,7 +49,7 @@ func newWrappers(replyTuple []string) wrappers {
 
 // derivation is what is a strategy's own in its derived scripts.
 type derivation struct {
-	Argv      string // ends the check's function, and makes its ARGV
+	Run       string // ends the check's function, and calls it
 	Writes    string // the commands to stop at
 	ManySHA1  string // empty when the check cannot be wrapped
 	ProbeSHA1 string // empty when it cannot run dry
@@ -57,10 +66,8 @@ func (s *strategy) derive(chunk []ast.Stmt, w wrappers, p *problems) {
 		p.noticef(s.Check.File, "could not be read, so it gets no many and no probe")
 		return
 	}
-	// On a line of its own: the check may end with a comment.
-	s.Derivation.Argv = fmt.Sprintf("\nend\nlocal params = %d\nlocal function argv(now, cost)\n  return %s\nend\n",
-		len(s.Params), argvTable(s.Argv))
-	s.Derivation.ManySHA1 = sha1Hex(w.ManyHead + s.Check.Source + s.Derivation.Argv + w.ManyTail)
+	s.Derivation.Run = runner(s.Argv, readsPlainly(chunk))
+	s.Derivation.ManySHA1 = sha1Hex(w.ManyHead + s.Check.Source + s.Derivation.Run + w.ManyTail)
 
 	writes, problem := classify(chunk)
 	if problem != "" {
@@ -71,7 +78,7 @@ func (s *strategy) derive(chunk []ast.Stmt, w wrappers, p *problems) {
 		writes[i] = command + " = true"
 	}
 	s.Derivation.Writes = "local writes = {" + strings.Join(writes, ", ") + "}\n"
-	s.Derivation.ProbeSHA1 = sha1Hex(s.Derivation.Writes + w.ProbeHead + s.Check.Source + s.Derivation.Argv + w.ProbeTail)
+	s.Derivation.ProbeSHA1 = sha1Hex(s.Derivation.Writes + w.ProbeHead + s.Check.Source + s.Derivation.Run + w.ProbeTail)
 }
 
 func sha1Hex(text string) string {
@@ -88,18 +95,33 @@ func lua(name string, data any) string {
 	return b.String()
 }
 
-// argvTable writes the Lua table of a check's ARGV, whose parameters stand in a derived
-// script's from ARGV[2] on.
-func argvTable(argv []string) string {
+// runner ends the function that holds a check, and calls it: run(key, now, cost), where
+// now and cost went through as. Its parameters stand in a derived script's ARGV from 2
+// on.
+func runner(argv []string, plain bool) string {
 	values := slices.Clone(argv)
 	next := 2
 	for i, name := range argv {
-		if name != "now" && name != "cost" {
+		switch {
+		case name != "now" && name != "cost":
 			values[i] = fmt.Sprintf("ARGV[%d]", next)
+			if plain {
+				values[i] = "tonumber(" + values[i] + ")"
+			}
 			next++
+		case plain:
+			values[i] = "0"
 		}
 	}
-	return "{" + strings.Join(values, ", ") + "}"
+	// On a line of its own: the check may end with a comment.
+	head := fmt.Sprintf("\nend\nlocal params = %d\n", next-2)
+	table := "{" + strings.Join(values, ", ") + "}"
+	if !plain {
+		return head + "local as = tostring\nlocal function run(key, now, cost)\n  return check({key}, " + table + ")\nend\n"
+	}
+	return head + fmt.Sprintf("local as = tonumber\nlocal keys, argv = {}, %s\n"+
+		"local function run(key, now, cost)\n  keys[1], argv[%d], argv[%d] = key, now, cost\n  return check(keys, argv)\nend\n",
+		table, slices.Index(argv, "now")+1, slices.Index(argv, "cost")+1)
 }
 
 // Commands that a check may call, by what they do to its key. A command that stands in

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"encoding/binary"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -419,7 +420,10 @@ func TestDerivedScriptsRun(t *testing.T) {
 		{"an alias", "local call = redis.call\n" + strings.ReplaceAll(read, "redis.call", "call") + "call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
 		{"redis.pcall, whose errors are replies", read + "redis.pcall('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
 		{"a write in a function", read + "local function put() redis.call('SET', KEYS[1], n) end put() return {1, 5, 5 - n, 0, 0}"},
-		{"a name of the wrapping's own", "local argv, params, now, answers = 1, 2, 3, 4\n" + read + "redis.call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
+		{"nothing but tonumber and KEYS[1]", strings.ReplaceAll(read, "ARGV[3]", "tonumber(ARGV[3])") + "redis.call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
+		{"arguments that are text", "assert(type(ARGV[1]) == 'string' and type(ARGV[2]) == 'string' and type(ARGV[3]) == 'string')\n" + read + "redis.call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
+		{"arguments that the check changes", "ARGV[2], KEYS[2] = ARGV[2] - 1, 'more'\n" + strings.ReplaceAll(read, "n > 5", "n > ARGV[2] + 1") + "redis.call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
+		{"a name of the wrapping's own", "local argv, keys, params, now, answers, run, as = 1, 2, 3, 4, 5, 6, 7\n" + read + "redis.call('SET', KEYS[1], n) return {1, 5, 5 - n, 0, 0}"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := Generate(contractOf(t, []byte(test.script)), Options{})
@@ -428,9 +432,9 @@ func TestDerivedScriptsRun(t *testing.T) {
 			}
 			derived := derivedScripts(t, out.Files)
 			key := fmt.Sprintf("%s:%d:%d", t.Name(), os.Getpid(), i)
-			eval := func(script string, args ...any) []any {
+			eval := func(script string, args ...any) any {
 				t.Helper()
-				reply, err := redis.Values(conn.Do("EVAL", append([]any{derived[script].source}, args...)...))
+				reply, err := conn.Do("EVAL", append([]any{derived[script].source}, args...)...)
 				if err != nil {
 					t.Fatalf("%s: %v", script, err)
 				}
@@ -446,15 +450,117 @@ func TestDerivedScriptsRun(t *testing.T) {
 			if there, err := redis.Int(conn.Do("EXISTS", key)); there != 0 || err != nil {
 				t.Errorf("the dry run left %d keys (%v)", there, err)
 			}
-			many := eval("gate.many", 2, key, key, 1000, 5, 2, 4)
+			many := unpacked(eval("gate.many", 2, key, key, 1000, 5, 2, 4))
 			if diff := cmp.Diff([]any{allowed(3), denied(3)}, many); diff != "" {
 				t.Errorf("2 and 4 of 5 (-want +got):\n%s", diff)
+			}
+			many = unpacked(eval("gate.many", 2, key, key, 1000, 5, 2))
+			if diff := cmp.Diff([]any{allowed(1), denied(1)}, many); diff != "" {
+				t.Errorf("2 of 3, twice, by one cost for both (-want +got):\n%s", diff)
 			}
 			if _, err := conn.Do("DEL", key); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// unpacked is a many script's reply as a list of lists, in whichever form it came.
+func unpacked(reply any) any {
+	packed, ok := reply.([]byte)
+	if !ok {
+		return reply
+	}
+	var answers []any
+	for ; len(packed) >= 40; packed = packed[40:] {
+		answer := make([]any, 5)
+		for i := range answer {
+			answer[i] = int64(binary.LittleEndian.Uint64(packed[8*i:]))
+		}
+		answers = append(answers, answer)
+	}
+	return answers
+}
+
+// TestManyAnswersAsTheCheckDoes asks for two keys at once and for one alone, of checks
+// that answer what no good one does: each answer must be the same, packed or not, and
+// none may spoil its neighbour's. Each check answers oddly for the second key alone.
+func TestManyAnswersAsTheCheckDoes(t *testing.T) {
+	pool, err := redisdoor.Dial(redistest.StartProcess(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	conn := pool.Get()
+	defer conn.Close()
+	for _, test := range []struct {
+		name, answer string
+		packed       bool
+	}{
+		{"whole numbers", "{1, 2, 3, 4, 5}", true},
+		{"fractions, which Redis cuts toward zero", "{1.9, -1.9, 0.1, -0.1, 2^40 + 0.5}", true},
+		{"the largest that are exact, and larger", "{2^53, -2^53, 2^53 + 2, 2^62, -2^62}", true},
+		{"no number", "{1, 2, 0/0, 4, 5}", false},
+		{"endless", "{1, 2, 3, math.huge, 5}", false},
+		{"endless the other way", "{1, 2, 3, -math.huge, 5}", true},
+		{"text that looks like a number", "{1, 2, '3', 4, 5}", false},
+		{"a truth", "{true, 2, 3, 4, 5}", false},
+		{"too few", "{1, 2, 3, 4}", false},
+		{"too many", "{1, 2, 3, 4, 5, 6}", false},
+		{"one missing", "{1, 2, nil, 4, 5}", false},
+		{"a number alone", "7", false},
+		{"text", "'7'", false},
+		{"nothing", "nil", false},
+		{"false", "false", false},
+		{"a status", "redis.status_reply('FINE')", false},
+		{"an error reply", "redis.error_reply('WRONG indeed')", false},
+		{"an error", "error({err = 'WRONG indeed'})", false},
+		{"a command's error", "redis.call('GET', 'list' .. redis.call('LPUSH', 'list1', 1))", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := conn.Do("FLUSHALL"); err != nil {
+				t.Fatal(err)
+			}
+			check := "if KEYS[1] == 'good' then return {1, 5, 4, 0, 0} end\nreturn " + test.answer
+			out, err := Generate(contractOf(t, []byte(check)), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone, err := conn.Do("EVAL", check, 1, "odd", 1000, 5, 1)
+			if err != nil {
+				alone = err
+			}
+			if _, err := conn.Do("FLUSHALL"); err != nil {
+				t.Fatal(err)
+			}
+			reply, err := conn.Do("EVAL", derivedScripts(t, out.Files)["gate.many"].source, 3, "good", "odd", "good", 1000, 5, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, packed := reply.([]byte); packed != test.packed {
+				t.Errorf("the reply is packed: %t, want %t", packed, test.packed)
+			}
+			answers := unpacked(reply).([]any)
+			good := []any{int64(1), int64(5), int64(4), int64(0), int64(0)}
+			for i, answer := range answers {
+				if one, ok := answer.([]byte); ok && len(one) == 40 {
+					answers[i] = unpacked(one).([]any)[0]
+				}
+			}
+			if diff := cmp.Diff([]any{good, withoutPlace(alone), good}, []any{answers[0], withoutPlace(answers[1]), answers[2]}); diff != "" {
+				t.Errorf("answers of many (-alone +many):\n%s", diff)
+			}
+		})
+	}
+}
+
+// withoutPlace leaves out what Redis adds to an error: which script, and where.
+func withoutPlace(reply any) any {
+	if err, ok := reply.(redis.Error); ok {
+		text, _, _ := strings.Cut(string(err), " script:")
+		return strings.TrimPrefix(text, "ERR ")
+	}
+	return reply
 }
 
 type derivedScript struct{ source, sha1 string }

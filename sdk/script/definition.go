@@ -120,6 +120,10 @@ type Definition struct {
 	Reply []string
 	// Decode turns a reply's integers into a decision.
 	Decode func(reply Reply) throttlekit.Decision
+	// Local is Check as Go, or nil when the script uses more of Lua or of Redis than
+	// luagen translates; NotLocal then says what, and where.
+	Local    Local
+	NotLocal string
 }
 
 // New makes a plan from raw parameters by ARGV name. Unlike a typed configuration it

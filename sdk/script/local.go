@@ -1,0 +1,140 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+)
+
+// Local is a check script translated to Go: it decides on, and writes to, the state of
+// one key. It returns the numbers of the script's reply before Redis would cut them to
+// integers, or the error that the script would end with. Functions of this type are
+// generated; nobody writes one by hand.
+type Local func(s *State, in Input) (Numbers, error)
+
+// Input is what a check is given besides its state.
+type Input struct {
+	// Now is ARGV[1], an instant in epoch milliseconds, and Cost the units to spend.
+	Now, Cost float64
+	// Params are the parameters, in the order of Definition.Params.
+	Params []float64
+	// Clock is the owner's time in epoch milliseconds, by which expiries are set. It is
+	// what a Redis server's own clock is to a script, whatever Now says.
+	Clock int64
+	// Dry makes the check end with [ErrAdmitted] in place of its first write.
+	Dry bool
+}
+
+// Numbers are the numbers of a check's reply, as its script returns them.
+type Numbers [MaxReply]float64
+
+// ErrAdmitted is how a dry check ends that gets as far as a write, and so would have
+// been admitted. No other check ends with it.
+var ErrAdmitted = errors.New("a dry check stopped at its first write")
+
+// errReply is the error of a script that ends without the reply of the contract.
+var errReply = errors.New("the check ended without a reply")
+
+// NoReply is the error of a check script that ends without a return.
+func NoReply() error { return errReply }
+
+// Missing is the error of a script that uses a value where there is none, as Lua says
+// it of nil and false. Line is the script's.
+func Missing(script string, line int, what string) error {
+	return fmt.Errorf("%s:%d: %s is nil, want a number", script, line, what)
+}
+
+// cut turns a script's numbers into a reply's integers.
+func (p *Plan) cut(numbers *Numbers) Reply {
+	var reply Reply
+	for i := range p.def.Reply {
+		reply[i] = Integer(numbers[i])
+	}
+	return reply
+}
+
+func (p *Plan) errNotLocal() error {
+	return fmt.Errorf("strategy %s has no in-process form: %s: %w", p.def.Name, p.def.NotLocal, throttlekit.ErrNotSupported)
+}
+
+// CheckLocal runs the check on a state that the caller holds, in this process and with
+// no Redis. Clock is the owner's time in epoch milliseconds, by which what is written
+// expires; now, in epoch milliseconds too, is what the strategy counts by, and cost the
+// units to spend. Both may be fractions, as on the wire.
+//
+// The caller sees to it that nobody else uses s meanwhile, and that s is used with
+// plans of one strategy only. Where the strategy's script could not be translated the
+// error is [throttlekit.ErrNotSupported]; any other is one that the script raises.
+func (p *Plan) CheckLocal(s *State, clock int64, now, cost float64) (throttlekit.Decision, error) {
+	if p.def.Local == nil {
+		return throttlekit.Decision{}, p.errNotLocal()
+	}
+	s.expire(clock)
+	numbers, err := p.def.Local(s, Input{Now: now, Cost: cost, Params: p.values, Clock: clock})
+	if err != nil {
+		return throttlekit.Decision{}, err
+	}
+	return p.def.Decode(p.cut(&numbers)), nil
+}
+
+// PeekLocal tells what [Plan.CheckLocal] of cost 1 would find, and spends nothing.
+func (p *Plan) PeekLocal(s *State, clock int64, now float64) (throttlekit.Decision, error) {
+	state, _, err := p.askLocal(s, clock, now, never)
+	if err != nil {
+		return throttlekit.Decision{}, err
+	}
+	one, _, err := p.askLocal(s, clock, now, 1)
+	if err != nil {
+		return throttlekit.Decision{}, err
+	}
+	return p.Peek([]Answer{state, one})
+}
+
+// ForecastLocal tells what could be spent from a state in checks of that cost, and when
+// more can. It spends nothing.
+func (p *Plan) ForecastLocal(s *State, clock int64, now float64, cost int64) (throttlekit.Forecast, error) {
+	state, found, err := p.askLocal(s, clock, now, never)
+	if err != nil {
+		return throttlekit.Forecast{}, err
+	}
+	var whole, next Answer
+	if !state.Admitted {
+		// What a probe script asks as wholeLimit and oneMore.
+		limit := math.Floor(found[slices.Index(p.def.Reply, "limit")])
+		more := math.Floor(found[slices.Index(p.def.Reply, "remaining")]) + 1
+		if whole, _, err = p.askLocal(s, clock, now, limit); err != nil {
+			return throttlekit.Forecast{}, err
+		}
+		if next, _, err = p.askLocal(s, clock, now, more); err != nil {
+			return throttlekit.Forecast{}, err
+		}
+	}
+	return p.Forecast(Integer(now), cost, []Answer{state, whole, next})
+}
+
+// askLocal runs the check dry, as a probe script does in Redis.
+func (p *Plan) askLocal(s *State, clock int64, now, cost float64) (Answer, Numbers, error) {
+	if p.def.Local == nil {
+		return Answer{}, Numbers{}, p.errNotLocal()
+	}
+	s.expire(clock)
+	numbers, err := p.def.Local(s, Input{Now: now, Cost: cost, Params: p.values, Clock: clock, Dry: true})
+	if err == ErrAdmitted {
+		return Answer{Admitted: true}, Numbers{}, nil
+	}
+	if err != nil {
+		return Answer{}, Numbers{}, err
+	}
+	d := p.def.Decode(p.cut(&numbers))
+	return Answer{Admitted: d.Allowed, Denial: d}, numbers, nil
+}
+
+// DryLocal runs the check dry: up to its first write. It tells whether a check of that
+// cost would be admitted, and where not, its decision.
+func (p *Plan) DryLocal(s *State, clock int64, now, cost float64) (Answer, error) {
+	answer, _, err := p.askLocal(s, clock, now, cost)
+	return answer, err
+}

@@ -3,6 +3,7 @@
 package strategy
 
 import (
+	"math"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -67,6 +68,7 @@ var fixedWindowDefinition = script.Definition{
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
+	Local:  fixedWindowLocal,
 }
 
 // scripts/fixedWindow.check.lua, byte for byte.
@@ -120,3 +122,67 @@ end
 `
 	fixedWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
+
+// fixedWindowLocal is scripts/fixedWindow.check.lua in Go. Before each statement stands the line that
+// it came from.
+func fixedWindowLocal(s *script.State, in script.Input) (script.Numbers, error) {
+	if !s.IsRecord() {
+		return script.Numbers{}, script.ErrKind
+	}
+	// 4: local now = tonumber(ARGV[1])
+	now := in.Now
+	// 5: local limit = tonumber(ARGV[2])
+	limit := in.Params[0]
+	// 6: local windowMs = tonumber(ARGV[3])
+	windowMs := in.Params[1]
+	// 7: local cost = tonumber(ARGV[4])
+	cost := in.Cost
+
+	// 9: if now == 0 then -- 0 asks for the server's own clock
+	if now == 0 {
+		// 10: local time = redis.call('TIME')
+		timeSeconds, timeMicros := in.Time()
+		// 11: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
+	}
+
+	// 14: local start = math.floor(now / windowMs) * windowMs
+	start := float64(math.Floor(now/windowMs) * windowMs)
+	// 15: local windowEnd = start + windowMs
+	windowEnd := start + windowMs
+	// 16: local state = redis.call('HMGET', key, 's', 'c')
+	stateS, hasStateS := s.Field(0)
+	stateC, hasStateC := s.Field(1)
+	// 17: local count = 0
+	count := 0.0
+	// 19: if state[1] and tonumber(state[1]) == start then
+	if hasStateS && stateS == start {
+		// 20: count = tonumber(state[2] or 0)
+		count2 := 0.0
+		if hasStateC {
+			count2 = stateC
+		}
+		count = count2
+	}
+	// 22: local counted = count + cost
+	counted := count + cost
+
+	// 24: if counted > limit then
+	if counted > limit {
+		// 25: return {0, limit, math.max(0, limit - count), windowEnd, math.ceil(windowEnd - now)}
+		return script.Numbers{0, limit, script.Max(0, limit-count), windowEnd, math.Ceil(windowEnd - now)}, nil
+	}
+
+	// 28: redis.call('HSET', key, 's', start, 'c', counted)
+	if in.Dry {
+		return script.Numbers{}, script.ErrAdmitted
+	}
+	s.SetField(0, start)   // s
+	s.SetField(1, counted) // c
+	// 29: redis.call('PEXPIRE', key, math.max(1, math.ceil(windowEnd - now)))
+	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(windowEnd-now))); err != nil {
+		return script.Numbers{}, err
+	}
+	// 30: return {1, limit, limit - counted, windowEnd, 0}
+	return script.Numbers{1, limit, limit - counted, windowEnd, 0}, nil
+}

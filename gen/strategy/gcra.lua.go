@@ -3,6 +3,7 @@
 package strategy
 
 import (
+	"math"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -78,6 +79,7 @@ var gcraDefinition = script.Definition{
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
+	Local:  gcraLocal,
 }
 
 // scripts/gcra.check.lua, byte for byte.
@@ -137,3 +139,67 @@ end
 `
 	gcraWrites = "local writes = {SET = true}\n"
 )
+
+// gcraLocal is scripts/gcra.check.lua in Go. Before each statement stands the line that
+// it came from.
+func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
+	if !s.IsString() {
+		return script.Numbers{}, script.ErrKind
+	}
+	// 5: local now = tonumber(ARGV[1])
+	now := in.Now
+	// 6: local periodMs = tonumber(ARGV[2])
+	periodMs := in.Params[0]
+	// 7: local limit = tonumber(ARGV[3])
+	limit := in.Params[1]
+	// 8: local burst = tonumber(ARGV[4])
+	burst := in.Params[2]
+	// 9: local cost = tonumber(ARGV[5])
+	cost := in.Cost
+
+	// 11: if now == 0 then -- 0 asks for the server's own clock
+	if now == 0 {
+		// 12: local time = redis.call('TIME')
+		timeSeconds, timeMicros := in.Time()
+		// 13: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
+	}
+
+	// 18: local interval = periodMs / limit
+	interval := periodMs / limit
+	// 19: local tolerance = interval * burst
+	tolerance := float64(interval * burst)
+	// 20: local drained = now
+	drained := now
+	// 21: local stored = redis.call('GET', key)
+	stored, hasStored := s.Get()
+	// 22: if stored then
+	if hasStored {
+		// 23: drained = math.max(tonumber(stored), now)
+		drained = script.Max(stored, now)
+	}
+	// 25: local nextDrained = drained + interval * cost
+	nextDrained := drained + float64(interval*cost)
+	// 26: local admittedFrom = nextDrained - tolerance
+	admittedFrom := nextDrained - tolerance
+
+	// 28: if now < admittedFrom then
+	if now < admittedFrom {
+		// 29: local remaining = math.max(0, math.floor((tolerance - (drained - now)) / interval))
+		remaining := script.Max(0, math.Floor((tolerance-(drained-now))/interval))
+		// 30: return {0, burst, remaining, math.ceil(drained), math.ceil(admittedFrom - now)}
+		return script.Numbers{0, burst, remaining, math.Ceil(drained), math.Ceil(admittedFrom - now)}, nil
+	}
+
+	// 34: redis.call('SET', key, nextDrained, 'PX', math.max(1, math.ceil(nextDrained - now)))
+	if in.Dry {
+		return script.Numbers{}, script.ErrAdmitted
+	}
+	if err := s.SetPX(in.Clock, nextDrained, script.Max(1, math.Ceil(nextDrained-now))); err != nil {
+		return script.Numbers{}, err
+	}
+	// 35: local remaining = math.max(0, math.floor((tolerance - (nextDrained - now)) / interval))
+	remaining := script.Max(0, math.Floor((tolerance-(nextDrained-now))/interval))
+	// 36: return {1, burst, remaining, math.ceil(nextDrained), 0}
+	return script.Numbers{1, burst, remaining, math.Ceil(nextDrained), 0}, nil
+}

@@ -3,6 +3,7 @@
 package strategy
 
 import (
+	"math"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -79,6 +80,7 @@ var slidingWindowDefinition = script.Definition{
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
+	Local:  slidingWindowLocal,
 }
 
 // scripts/slidingWindow.check.lua, byte for byte.
@@ -167,3 +169,106 @@ end
 `
 	slidingWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
+
+// slidingWindowLocal is scripts/slidingWindow.check.lua in Go. Before each statement stands the line that
+// it came from.
+func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error) {
+	if !s.IsHash() {
+		return script.Numbers{}, script.ErrKind
+	}
+	// 6: local now = tonumber(ARGV[1])
+	now := in.Now
+	// 7: local windowMs = tonumber(ARGV[2])
+	windowMs := in.Params[0]
+	// 8: local limit = tonumber(ARGV[3])
+	limit := in.Params[1]
+	// 9: local cost = tonumber(ARGV[4])
+	cost := in.Cost
+	// 10: local buckets = tonumber(ARGV[5])
+	buckets := in.Params[2]
+
+	// 12: if now == 0 then -- 0 asks for the server's own clock
+	if now == 0 {
+		// 13: local time = redis.call('TIME')
+		timeSeconds, timeMicros := in.Time()
+		// 14: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
+	}
+
+	// 17: local width = windowMs / buckets
+	width := windowMs / buckets
+	// 18: local slots = buckets + 1
+	slots := buckets + 1
+	// 19: local current = math.floor(now / width)
+	current := math.Floor(now / width)
+
+	// 27: local function count(number)
+	count := func(number float64) float64 {
+		// 28: local slot = ring[number % slots]
+		slot, hasSlot := s.HGet(script.Mod(number, slots))
+		// 29: if not slot then
+		if !hasSlot {
+			// 30: return 0
+			return 0
+		}
+		// 33: if tonumber(string.sub(slot, 1, colon - 1)) ~= number then
+		if slot.A != number {
+			// 34: return 0
+			return 0
+		}
+		// 36: return tonumber(string.sub(slot, colon + 1))
+		return slot.B
+	}
+
+	// 40: local whole = 0
+	whole := 0.0
+	// 41: for back = buckets - 1, 0, -1 do
+	for back := script.From(buckets-1, -1); back >= 0; back-- {
+		// 42: whole = whole + count(current - back)
+		whole = whole + count(current-back)
+	}
+	// 44: local leaving = count(current - buckets)
+	leaving := count(current - buckets)
+	// 45: local elapsed = math.max(0, now - current * width)
+	elapsed := script.Max(0, now-float64(current*width))
+	// 46: local share = math.max(0, math.min(1, (width - elapsed) / width))
+	share := script.Max(0, script.Min(1, (width-elapsed)/width))
+	// 47: local fading = leaving * share
+	fading := float64(leaving * share)
+	// 48: local used = whole + fading
+	used := whole + fading
+	// 49: local usedAfter = used + cost
+	usedAfter := used + cost
+	// 50: local resetAt = math.ceil((current + 1) * width + windowMs)
+	resetAt := math.Ceil(float64((current+1)*width) + windowMs)
+
+	// 52: if usedAfter > limit then
+	if usedAfter > limit {
+		// 53: local over = usedAfter - limit
+		over := usedAfter - limit
+		// 54: local retryAfter
+		retryAfter := 0.0
+		// 55: if leaving > 0 and over <= fading then
+		if leaving > 0 && over <= fading {
+			// 56: retryAfter = math.ceil(over * width / leaving) -- it fades away in time
+			retryAfter = math.Ceil(float64(over*width) / leaving)
+		} else {
+			// 58: retryAfter = math.ceil((current + 1) * width - now) -- look again in the next bucket
+			retryAfter = math.Ceil(float64((current+1)*width) - now)
+		}
+		// 60: return {0, limit, math.max(0, math.floor(limit - used)), resetAt, math.max(1, retryAfter)}
+		return script.Numbers{0, limit, script.Max(0, math.Floor(limit-used)), resetAt, script.Max(1, retryAfter)}, nil
+	}
+
+	// 64: redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, count(current) + cost))
+	if in.Dry {
+		return script.Numbers{}, script.ErrAdmitted
+	}
+	s.HSet(script.Mod(current, slots), script.Text{A: script.Digits14(current), B: script.Digits14(count(current) + cost)})
+	// 65: redis.call('PEXPIRE', key, math.ceil(windowMs + width))
+	if err := s.PExpire(in.Clock, math.Ceil(windowMs+width)); err != nil {
+		return script.Numbers{}, err
+	}
+	// 66: return {1, limit, math.max(0, math.floor(limit - usedAfter)), resetAt, 0}
+	return script.Numbers{1, limit, script.Max(0, math.Floor(limit-usedAfter)), resetAt, 0}, nil
+}

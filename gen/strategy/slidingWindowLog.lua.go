@@ -3,6 +3,7 @@
 package strategy
 
 import (
+	"math"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -69,6 +70,7 @@ var slidingWindowLogDefinition = script.Definition{
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
+	Local:  slidingWindowLogLocal,
 }
 
 // scripts/slidingWindowLog.check.lua, byte for byte.
@@ -151,3 +153,132 @@ end
 `
 	slidingWindowLogWrites = "local writes = {PEXPIRE = true, ZADD = true}\n"
 )
+
+// slidingWindowLogLocal is scripts/slidingWindowLog.check.lua in Go. Before each statement stands the line that
+// it came from.
+func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, error) {
+	if !s.IsSortedSet() {
+		return script.Numbers{}, script.ErrKind
+	}
+	// 5: local now = tonumber(ARGV[1])
+	now := in.Now
+	// 6: local windowMs = tonumber(ARGV[2])
+	windowMs := in.Params[0]
+	// 7: local limit = tonumber(ARGV[3])
+	limit := in.Params[1]
+	// 8: local cost = tonumber(ARGV[4])
+	cost := in.Cost
+
+	// 10: if now == 0 then -- 0 asks for the server's own clock
+	if now == 0 {
+		// 11: local time = redis.call('TIME')
+		timeSeconds, timeMicros := in.Time()
+		// 12: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
+	}
+
+	// 15: local units = math.ceil(cost) -- a part of a unit is remembered as a whole one
+	units := math.Ceil(cost)
+
+	// 17: redis.call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
+	if err := s.ZRemUpTo(now - windowMs); err != nil {
+		return script.Numbers{}, err
+	}
+	// 18: local count = redis.call('ZCARD', key)
+	count := s.ZCard()
+
+	// 20: local function instantAt(rank)
+	instantAt := func(rank float64) (float64, bool, error) {
+		// 21: return tonumber(redis.call('ZRANGE', key, rank, rank, 'WITHSCORES')[2])
+		score, hasScore, err := s.ZScore(rank)
+		if err != nil {
+			return 0.0, false, err
+		}
+		return score, hasScore, nil
+	}
+
+	// 24: if count + units > limit then
+	if count+units > limit {
+		// 25: local remaining = math.max(0, limit - count)
+		remaining := script.Max(0, limit-count)
+		// 26: if count == 0 then
+		if count == 0 {
+			// 27: return {0, limit, remaining, math.ceil(now + windowMs), windowMs}
+			return script.Numbers{0, limit, remaining, math.Ceil(now + windowMs), windowMs}, nil
+		}
+		// 30: local leaving = math.min(count, math.max(1, math.ceil(count + units - limit)))
+		leaving := script.Min(count, script.Max(1, math.Ceil(count+units-limit)))
+		// 31: local oldest = instantAt(0)
+		oldest, hasOldest, err := instantAt(0)
+		if err != nil {
+			return script.Numbers{}, err
+		}
+		// 32: local last = oldest
+		last := oldest
+		hasLast := hasOldest
+		// 33: if leaving > 1 then
+		if leaving > 1 {
+			// 34: last = instantAt(leaving - 1)
+			last2, hasLast2, err2 := instantAt(leaving - 1)
+			if err2 != nil {
+				return script.Numbers{}, err2
+			}
+			last, hasLast = last2, hasLast2
+		}
+		// 36: return {0, limit, remaining, math.ceil(oldest + windowMs), math.max(1, math.ceil(last + windowMs - now))}
+		if !hasOldest {
+			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 36)
+		}
+		if !hasLast {
+			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 36)
+		}
+		return script.Numbers{0, limit, remaining, math.Ceil(oldest + windowMs), script.Max(1, math.Ceil(last+windowMs-now))}, nil
+	}
+
+	// 41: local stamp = string.format('%.14g-', now)
+	stamp := script.Digits14(now)
+	// 42: local batch = {}
+	var few [4]script.Scored
+	batch := few[:0]
+	// 43: for i = 1, units do
+	for i := 1.0; i <= units; i++ {
+		// 44: batch[#batch + 1] = now
+		batch = append(batch, script.Scored{Score: now, Member: script.Text{A: stamp, B: script.Digits14(count + i)}})
+		// 46: if #batch == 1000 or i == units then
+		if float64(2*len(batch)) == 1000 || i == units {
+			// 47: redis.call('ZADD', key, unpack(batch))
+			if in.Dry {
+				return script.Numbers{}, script.ErrAdmitted
+			}
+			if err := s.ZAdd(batch...); err != nil {
+				return script.Numbers{}, err
+			}
+			// 48: batch = {}
+			batch = batch[:0]
+		}
+	}
+	// 54: local oldest = now
+	oldest := now
+	hasOldest := true
+	// 55: if count > 0 then
+	if count > 0 {
+		// 56: oldest = instantAt(0)
+		oldest2, hasOldest2, err := instantAt(0)
+		if err != nil {
+			return script.Numbers{}, err
+		}
+		oldest, hasOldest = oldest2, hasOldest2
+	}
+	// 58: redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
+	if in.Dry {
+		return script.Numbers{}, script.ErrAdmitted
+	}
+	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(windowMs))); err != nil {
+		return script.Numbers{}, err
+	}
+	// 59: return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}
+	if !hasOldest {
+		return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 59)
+	}
+	return script.Numbers{1, limit, script.Max(0, limit-(count+units)), math.Ceil(oldest + windowMs), 0}, nil
+}

@@ -4,6 +4,7 @@ package strategy
 
 import (
 	"github.com/throttlekit/throttlekit-go/sdk/script"
+	"math"
 )
 
 // TokenBucket configures the contract's strategy tokenBucket.
@@ -70,6 +71,7 @@ var tokenBucketDefinition = script.Definition{
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
+	Local:  tokenBucketLocal,
 }
 
 // scripts/tokenBucket.check.lua, byte for byte.
@@ -126,3 +128,68 @@ end
 `
 	tokenBucketWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
+
+// tokenBucketLocal is scripts/tokenBucket.check.lua in Go. Before each statement stands the line that
+// it came from.
+func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) {
+	if !s.IsRecord() {
+		return script.Numbers{}, script.ErrKind
+	}
+	// 5: local now = tonumber(ARGV[1])
+	now := in.Now
+	// 6: local capacity = tonumber(ARGV[2])
+	capacity := in.Params[0]
+	// 7: local refillPerSec = tonumber(ARGV[3])
+	refillPerSec := in.Params[1]
+	// 8: local cost = tonumber(ARGV[4])
+	cost := in.Cost
+
+	// 10: if now == 0 then -- 0 asks for the server's own clock
+	if now == 0 {
+		// 11: local time = redis.call('TIME')
+		timeSeconds, timeMicros := in.Time()
+		// 12: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
+	}
+
+	// 15: local perMs = refillPerSec / 1000
+	perMs := refillPerSec / 1000
+	// 16: local state = redis.call('HMGET', key, 't', 'l')
+	stateT, hasStateT := s.Field(0)
+	stateL, hasStateL := s.Field(1)
+	// 17: local tokens = state[1] and tonumber(state[1]) or capacity
+	tokens := capacity
+	if hasStateT {
+		tokens = stateT
+	}
+	// 18: local last = state[2] and tonumber(state[2]) or now
+	last := now
+	if hasStateL {
+		last = stateL
+	}
+	// 20: local elapsed = math.max(0, now - last)
+	elapsed := script.Max(0, now-last)
+	// 21: tokens = math.min(capacity, tokens + elapsed * perMs)
+	tokens = script.Min(capacity, tokens+float64(elapsed*perMs))
+
+	// 23: if tokens < cost then
+	if tokens < cost {
+		// 24: return {0, capacity, math.max(0, math.floor(tokens)),
+		return script.Numbers{0, capacity, script.Max(0, math.Floor(tokens)), now + math.Ceil((capacity-tokens)/perMs), math.Ceil((cost - tokens) / perMs)}, nil
+	}
+
+	// 28: local left = tokens - cost
+	left := tokens - cost
+	// 31: redis.call('HSET', key, 't', left, 'l', now)
+	if in.Dry {
+		return script.Numbers{}, script.ErrAdmitted
+	}
+	s.SetField(0, left) // t
+	s.SetField(1, now)  // l
+	// 32: redis.call('PEXPIRE', key, math.max(1, math.ceil(capacity / perMs)))
+	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(capacity/perMs))); err != nil {
+		return script.Numbers{}, err
+	}
+	// 33: return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - left) / perMs), 0}
+	return script.Numbers{1, capacity, script.Max(0, math.Floor(left)), now + math.Ceil((capacity-left)/perMs), 0}, nil
+}

@@ -43,8 +43,8 @@ func NoReply() error { return errReply }
 
 // Missing is the error of a script that uses a value where there is none, as Lua says
 // it of nil and false. Line is the script's.
-func Missing(script string, line int, what string) error {
-	return fmt.Errorf("%s:%d: %s is nil, want a number", script, line, what)
+func Missing(script string, line int) error {
+	return fmt.Errorf("%s:%d: a value is nil where one is needed", script, line)
 }
 
 // cut turns a script's numbers into a reply's integers.

@@ -41,6 +41,7 @@ type strategy struct {
 	Check         luaScript
 	Read          *luaScript
 	Derivation    derivation
+	Local         local
 }
 
 // loadStrategies verifies every script of the manifest and groups them by strategy,
@@ -83,6 +84,7 @@ func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 				chunk := parseScript(text, p)
 				s.Work = measureWork(chunk, e.Argv)
 				s.derive(chunk, wrappers, p)
+				s.translate(chunk, len(m.ReplyTuple), p)
 			}
 		case "read":
 			if s.Read != nil {

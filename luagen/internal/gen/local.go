@@ -1,0 +1,38 @@
+package gen
+
+import (
+	"errors"
+	"fmt"
+	"path"
+
+	"github.com/yuin/gopher-lua/ast"
+
+	"github.com/throttlekit/throttlekit-go/luagen/internal/golua"
+)
+
+// local is a check script's form in Go, or why there is none.
+type local struct {
+	Source string
+	Math   bool
+	Why    string
+}
+
+// translate makes the check's form in Go, and says in a notice where it can't.
+func (s *strategy) translate(chunk []ast.Stmt, reply int, p *problems) {
+	if chunk == nil {
+		s.Local.Why = "the script could not be read"
+		p.noticef(s.Check.File, "could not be read, so it gets no in-process form")
+		return
+	}
+	f, err := golua.Translate(golua.Script{
+		File: path.Base(s.Check.File), Source: s.Check.Source, Chunk: chunk,
+		Argv: s.Argv, Reply: reply, Name: varName(s.Name) + "Local",
+	})
+	var outside *golua.Unsupported
+	if errors.As(err, &outside) {
+		s.Local.Why = fmt.Sprintf("%s:%d %s", s.Check.File, outside.Line, outside.What)
+		p.noticef(fmt.Sprintf("%s:%d", s.Check.File, outside.Line), "%s; it gets no in-process form", outside.What)
+		return
+	}
+	s.Local.Source, s.Local.Math = f.Source, f.Math
+}

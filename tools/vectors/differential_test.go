@@ -30,7 +30,7 @@ type replayer struct {
 	count  int
 }
 
-func newReplayer(t *testing.T) *replayer {
+func newReplayer(t testing.TB) *replayer {
 	pool, err := redisdoor.Dial(redistest.Start(t))
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package golua
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
@@ -62,10 +63,13 @@ func Translate(s Script) (*Function, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Function{Source: source, Math: strings.Contains(source, "math.")}, nil
+		return &Function{Source: source, Math: usesMath.MatchString(source)}, nil
 	}
 	return nil, &Unsupported{1, "holds types that do not settle"}
 }
+
+// usesMath finds Go's package; Lua's, in the comments, has names in lower case.
+var usesMath = regexp.MustCompile(`\bmath\.[A-Z]`)
 
 // translator is what is kept from pass to pass, and what belongs to one.
 type translator struct {

@@ -1,0 +1,204 @@
+package localdoor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
+)
+
+// Limiter is one strategy in the memory of this process, for any number of keys. It is
+// safe for concurrent use.
+type Limiter struct {
+	plan    *script.Plan
+	now     func() time.Time // nil for the system's
+	told    atomic.Int64     // what now said last, in ms
+	system  systemClock
+	maxWork int64
+	maxCost int64 // what maxWork allows
+	store   store
+}
+
+var _ throttlekit.Limiter = (*Limiter)(nil)
+
+// New returns a limiter that runs s in this process. The error is the strategy's, which
+// names the field, what was got and what is allowed; or [throttlekit.ErrNotSupported] for
+// a strategy whose check script has no Go form.
+func New(s script.Strategy, opts ...Option) (*Limiter, error) {
+	if s == nil {
+		return nil, errors.New("localdoor: the strategy is nil")
+	}
+	plan, err := s.Plan()
+	if err != nil {
+		return nil, err
+	}
+	if d := plan.Definition(); d.Local == nil {
+		return nil, &throttlekit.Error{Op: "new", Kind: throttlekit.ErrNotSupported,
+			Err: fmt.Errorf("strategy %s has no form in Go (%s); embedded.Start runs its script in this process", d.Name, d.NotLocal)}
+	}
+	set := defaults()
+	for _, o := range opts {
+		o.apply(&set)
+	}
+	l := &Limiter{plan: plan, now: set.now, maxWork: set.maxWork, maxCost: maxCost(plan, set.maxWork)}
+	l.system.start()
+	l.store.init(set.maxKeys, set.evicting)
+	return l, nil
+}
+
+// maxCost is the highest cost of no more work than that.
+func maxCost(plan *script.Plan, work int64) int64 {
+	least, most := int64(0), int64(throttlekit.MaxCost)
+	for least < most {
+		if cost := least + (most-least+1)/2; plan.Work(cost) > work {
+			most = cost - 1
+		} else {
+			least = cost
+		}
+	}
+	return least
+}
+
+// Check implements [throttlekit.Limiter] at the clock's time.
+func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
+	return l.CheckN(ctx, key, 1)
+}
+
+// CheckN implements [throttlekit.Limiter] at the clock's time.
+func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
+	if err := l.validate(ctx, opCheck, cost); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	return l.check(opCheck, key, cost, l.moment())
+}
+
+// CheckAt is CheckN at an instant of the caller's choosing, cut to the millisecond, for
+// replay and tests. What it leaves expires by the clock all the same. The epoch itself is
+// [throttlekit.ErrInvalidArgument]: on the wire it stands for the server's time.
+func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
+	at, err := l.momentAt(opCheck, now)
+	if err != nil {
+		return throttlekit.Decision{}, err
+	}
+	if err := l.validate(ctx, opCheck, cost); err != nil {
+		return throttlekit.Decision{}, err
+	}
+	return l.check(opCheck, key, cost, at)
+}
+
+// CheckMany implements [throttlekit.Limiter]. All keys are checked at one instant, in
+// order; other checks may come between two of them.
+func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
+	if err := l.validate(ctx, opCheckMany, cost); err != nil {
+		return nil, err
+	}
+	at := l.moment()
+	decisions := make([]throttlekit.Decision, len(keys))
+	var errs []error // of all keys, once one has failed
+	for i, key := range keys {
+		var err error
+		if decisions[i], err = l.check(opCheckMany, key, cost, at); err != nil {
+			if errs == nil {
+				errs = make([]error, len(keys))
+			}
+			errs[i] = err
+		}
+	}
+	if errs != nil {
+		return decisions, &throttlekit.ManyError{Errors: errs}
+	}
+	return decisions, nil
+}
+
+// Reset forgets everything that was spent from key.
+func (l *Limiter) Reset(ctx context.Context, key string) error {
+	return l.forget(ctx, opReset, key)
+}
+
+func (l *Limiter) forget(ctx context.Context, op, key string) error {
+	if err := enter(ctx, op); err != nil {
+		return err
+	}
+	hash := maphash.String(l.store.seed, key)
+	sh := l.store.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return closed(op)
+	}
+	if slot, state := sh.table.find(hash, key); state != nil {
+		l.store.remove(sh, slot)
+	}
+	return nil
+}
+
+// Close forgets all keys and gives their memory back. Calls after it are
+// [throttlekit.ErrUnavailable]. It waits for nothing but the checks under way, and may be
+// called twice; a limiter that is no longer referred to need not be closed.
+func (l *Limiter) Close() error {
+	l.store.janitor.close()
+	l.store.close()
+	return nil
+}
+
+// Stats is what a limiter says of its memory.
+type Stats struct {
+	// Keys is how many keys the limiter remembers. Those that have expired are among
+	// them until they are found.
+	Keys int64
+	// Evictions counts the keys that were forgotten, since the limiter was full, though
+	// they had spent something that had not come back: what each of them had spent could
+	// be spent again.
+	Evictions int64
+}
+
+// Stats returns the limiter's counts.
+func (l *Limiter) Stats() Stats {
+	return Stats{Keys: l.store.keys.Load(), Evictions: l.store.evictions.Load()}
+}
+
+// check makes one check.
+func (l *Limiter) check(op, key string, cost int64, at moment) (throttlekit.Decision, error) {
+	if len(key) > MaxKeyBytes {
+		return throttlekit.Decision{}, tooLong(op, key)
+	}
+	hash := maphash.String(l.store.seed, key)
+	sh := l.store.shard(hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.closed {
+		return throttlekit.Decision{}, closed(op)
+	}
+	slot, state := sh.table.find(hash, key)
+	if state == nil {
+		return l.checkNew(op, sh, hash, key, cost, at)
+	}
+	d, err := l.plan.CheckLocal(state, at.clock, at.now, float64(cost))
+	if err != nil {
+		return throttlekit.Decision{}, failed(op, true, err)
+	}
+	if state.Empty() {
+		l.store.remove(sh, slot)
+	}
+	return d, nil
+}
+
+// checkNew makes the first check of a key, in a shard whose lock is held.
+func (l *Limiter) checkNew(op string, sh *shard, hash uint64, key string, cost int64, at moment) (throttlekit.Decision, error) {
+	d, err := l.plan.CheckLocal(&sh.blank, at.clock, at.now, float64(cost))
+	state := sh.blank
+	sh.blank = script.State{} // what it points to belongs to the entry now
+	switch {
+	case err != nil:
+		return throttlekit.Decision{}, failed(op, true, err)
+	case state.Empty(), l.admit(sh, hash, key, state, at):
+		return d, nil
+	}
+	return throttlekit.Decision{}, &throttlekit.Error{Op: op, Kind: throttlekit.ErrUnavailable,
+		Err: fmt.Errorf("the limiter is full: %d keys have spent something, and none may be forgotten", l.store.maxKeys)}
+}

@@ -202,6 +202,10 @@ func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error
 	// 19: local current = math.floor(now / width)
 	current := math.Floor(now / width)
 
+	// 24: for i = 1, #flat, 2 do
+	if s.HNaN() {
+		return script.Numbers{}, script.ErrIndex
+	}
 	// 27: local function count(number)
 	count := func(number float64) float64 {
 		// 28: local slot = ring[number % slots]

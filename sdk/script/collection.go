@@ -1,6 +1,9 @@
 package script
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // Text is a text that a script made of two numbers with something fixed between them,
 // such as '7:3', or of one number (B is 0): kept as the numbers alone. The generator
@@ -19,6 +22,7 @@ type collection struct {
 	head int             // of a set: where its first element is in list
 	at   []int32         // of a hash: by small whole number, the place in list plus one
 	rest map[float64]int // of a hash: the places of all other fields
+	nan  int             // of a hash: the place of the field nan, plus one
 	odd  bool            // of a set: the members are not in one order with the scores
 }
 
@@ -28,7 +32,7 @@ type element struct {
 }
 
 func (c *collection) reset() {
-	c.list, c.head, c.odd = c.list[:0], 0, false
+	c.list, c.head, c.nan, c.odd = c.list[:0], 0, 0, false
 	clear(c.at)
 	clear(c.rest)
 }
@@ -42,10 +46,11 @@ func (c *collection) find(field float64) int {
 	if i := int(field); field >= 0 && i < len(c.at) && float64(i) == field {
 		return int(c.at[i]) - 1
 	}
-	if c.rest != nil {
-		if i, ok := c.rest[field]; ok {
-			return i
-		}
+	if i, ok := c.rest[field]; ok {
+		return i
+	}
+	if field != field {
+		return c.nan - 1
 	}
 	return -1
 }
@@ -71,6 +76,10 @@ func (s *State) HSet(field float64, v Text) {
 	}
 	place := len(c.list)
 	c.list = append(c.list, element{field, v})
+	if field != field {
+		c.nan = place + 1
+		return
+	}
 	if i := int(field); field >= 0 && i < direct && float64(i) == field {
 		for len(c.at) <= i {
 			c.at = append(c.at, 0)
@@ -83,6 +92,20 @@ func (s *State) HSet(field float64, v Text) {
 	}
 	c.rest[field] = place
 }
+
+// HLen is how many fields the hash has.
+func (s *State) HLen() int {
+	if s.kind != aHash {
+		return 0
+	}
+	return len(s.more.list)
+}
+
+// ErrIndex is Lua's error for a table's element at NaN.
+var ErrIndex = errors.New("table index is NaN")
+
+// HNaN reports whether a field is no number, which no table of Lua's has a place for.
+func (s *State) HNaN() bool { return s.kind == aHash && s.more.nan > 0 }
 
 func (s *State) elements(k kind) *collection {
 	if s.more == nil {

@@ -150,4 +150,10 @@ var gcraTimelines = []timeline{
 	gcra("gcra/fractional-period", "a period with a fraction of a millisecond", 333.3, 7, 4,
 		at(1000, 4), at(1047, 1), at(1048, 1), at(1095, 1), at(1096, 1), at(1200, 2), at(1200, 2), at(1333, 1), at(1334, 4),
 	),
+
+	// T 0.00001, tau 0.00005: at this epoch doubles are 1/4096 ms apart, so that a unit
+	// is lost in the sum and n = now. The key must live for a millisecond all the same.
+	gcra("gcra/unit-below-the-clock", "a unit shorter than a double's step is free, and no expiry is 0", 1, 100000, 5,
+		at(1750000000000, 1), at(1750000000000, 1), at(1750000000000, 5), at(1750000000000, 100),
+	),
 }

@@ -145,4 +145,18 @@ var slidingWindowLogTimelines = []timeline{
 		at(100, 1).allow(5, 0, 1100),
 		at(100, 2).deny(5, 1, 1100, 1000),
 	),
+
+	// Two more units are 1.5 above the limit, so two have to leave: the second does at
+	// 2100. With a window of 333.3 the oldest leaves at 1333.3, which is rounded up, as
+	// is the wait for it.
+	slidingWindowLog("slidingWindowLog/fractional-excess", "as many units leave as it takes for the fraction, too", 1000, 2.5,
+		at(1000, 1).allow(2, 1, 2000),
+		at(1100, 1).allow(2, 0, 2000),
+		at(1200, 2).deny(2, 0, 2000, 900),
+		at(1200, 1).deny(2, 0, 2000, 800),
+	),
+	slidingWindowLog("slidingWindowLog/fractional-wait", "a wait that is no whole millisecond is rounded up", 333.3, 1,
+		at(1000, 1).allow(1, 0, 1334),
+		at(1100, 1).deny(1, 0, 1334, 234),
+	),
 }

@@ -124,4 +124,11 @@ var tokenBucketTimelines = []timeline{
 		at(1750000000000, 3), at(1750000002999, 1), at(1750000003000, 1), at(1750000003001, 1),
 		at(1750000009000, 2), at(1750000009001, 2), at(1750000018001, 3),
 	),
+
+	// perMs 10^9: full in a second, whose product with the rate is beyond any expiry.
+	tokenBucket("tokenBucket/fast-and-large", "a large bucket that refills in a second", 1e12, 1e12,
+		at(1000, 1e12).allow(1e12, 0, 2000),
+		at(1000, 1).deny(1e12, 0, 2000, 1),
+		at(1001, 1e9).allow(1e12, 0, 2001),
+	),
 }

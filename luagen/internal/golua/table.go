@@ -145,6 +145,9 @@ func (t *translator) fillsFromHash(s *ast.NumberForStmt) bool {
 		t.fail(s, "fills a table twice")
 	}
 	t.filled[tab] = true
+	t.emit("if s.HNaN() {")
+	t.bail("script.ErrIndex")
+	t.emit("}")
 	if !u.view {
 		u.view, t.changed = true, true
 	}

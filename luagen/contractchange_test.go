@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func TestContractChange(t *testing.T) {
 		shop.generate(t, shopContract(t))
 		shop.build(t, "./...")
 		expect(t, shopOutput, shop.run(t, "shop"))
+		expect(t, shopOutput, shop.run(t, "local"))
 		expect(t, savingsOutput, shop.run(t, "savings"))
 	})
 
@@ -52,16 +54,50 @@ func TestContractChange(t *testing.T) {
 		changed.script("gate").permute("now", "cost", "windowMs", "limit")
 		changed.script("drip").permute("now", "burst", "cost", "limit", "periodMs")
 		shop.generate(t, changed)
-		shop.build(t, ".")
+		shop.build(t, ".", "./local")
 		expect(t, shopOutput, shop.run(t, "shop"))
+		expect(t, shopOutput, shop.run(t, "local"))
 	})
 
 	t.Run("replyTuple in another order", func(t *testing.T) {
 		changed := shopContract(t)
 		changed.reorderReply(t, "retryAfterMs", "resetAt", "allowed", "remaining", "limit")
 		shop.generate(t, changed)
-		shop.build(t, ".")
+		shop.build(t, ".", "./local")
 		expect(t, shopOutput, shop.run(t, "shop"))
+		expect(t, shopOutput, shop.run(t, "local"))
+	})
+
+	t.Run("a script that decides otherwise", func(t *testing.T) {
+		changed := shopContract(t)
+		changed.script("gate").replace(t, "through + cost <= limit", "through + cost < limit")
+		changed.script("drip").replace(t, "math.floor(limit", "math.ceil(0.5 + limit")
+		shop.generate(t, changed)
+		shop.build(t, ".", "./local")
+		said := shop.run(t, "shop")
+		if said == shopOutput {
+			t.Error("the change decides nothing otherwise, and so shows nothing")
+		}
+		expect(t, said, shop.run(t, "local"))
+	})
+
+	t.Run("a script that is not translated", func(t *testing.T) {
+		changed := shopContract(t)
+		changed.script("drip").replace(t, "local step =", "local ignored = string.rep('-', 3)\nlocal step =")
+		said := shop.generate(t, changed)
+		if want := "scripts/drip.check.lua:9: calls string.rep, which is not translated; it gets no in-process form"; !strings.Contains(said, want) {
+			t.Errorf("luagen said\n%swant %q", said, want)
+		}
+		shop.build(t, ".", "./local")
+		expect(t, shopOutput, shop.run(t, "shop"))
+		output, err := exec.Command(filepath.Join(shop.path("bin"), "local")).CombinedOutput()
+		if want := "strategy drip has no in-process form: scripts/drip.check.lua:9 calls string.rep"; err == nil || !strings.Contains(string(output), want) {
+			t.Errorf("local ends with %v and says\n%swant %q", err, output, want)
+		}
+		gates, _, _ := strings.Cut(shopOutput, "drip")
+		if !strings.HasPrefix(string(output), gates) {
+			t.Errorf("local says\n%swant the gate's decisions first", output)
+		}
 	})
 
 	t.Run("a strategy more", func(t *testing.T) {

@@ -64,6 +64,15 @@ func (s *checkScript) permute(argv ...string) {
 	})
 }
 
+// replace changes the script's text in one place.
+func (s *checkScript) replace(t *testing.T, old, now string) {
+	t.Helper()
+	if strings.Count(s.text, old) != 1 {
+		t.Fatalf("%s does not hold %q once", s.strategy, old)
+	}
+	s.text = strings.Replace(s.text, old, now, 1)
+}
+
 // reorderReply makes every script reply in that order.
 func (c *contract) reorderReply(t *testing.T, tuple ...string) {
 	t.Helper()
@@ -109,7 +118,7 @@ func newShop(t *testing.T) *shop {
 	}
 	s := &shop{dir: t.TempDir()}
 	for file, from := range map[string]string{
-		"main.go": "main", "savings/main.go": "savings", "timeline/timeline.go": "timeline",
+		"main.go": "main", "savings/main.go": "savings", "timeline/timeline.go": "timeline", "local/main.go": "local",
 	} {
 		writeFile(t, s.path(file), readFile(t, "testdata/shop/"+from+".go.txt"))
 	}

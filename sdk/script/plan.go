@@ -86,7 +86,7 @@ func (p *Plan) AppendArgv(dst []any, now, cost any) []any {
 func (p *Plan) Work(cost int64) int64 {
 	total := 0.0
 	for power := len(p.work) - 1; power >= 0; power-- {
-		total = total*float64(cost) + p.work[power]
+		total = float64(total*float64(cost)) + p.work[power]
 	}
 	if total >= math.MaxInt64 {
 		return math.MaxInt64

@@ -25,26 +25,8 @@ type moment struct {
 	now   float64 // by which the strategy counts
 }
 
-func (l *Limiter) clock() int64 {
-	if l.now == nil {
-		return l.system.millis()
-	}
-	ms := max(1, l.now().UnixMilli())
-	l.told.Store(ms)
-	return ms
-}
-
-// lastClock is the clock for whoever is not a caller. The one of [WithClock] may be a
-// test's, which does not expect to be asked by anybody else.
-func (l *Limiter) lastClock() int64 {
-	if l.now == nil {
-		return l.system.millis()
-	}
-	return l.told.Load()
-}
-
 func (l *Limiter) moment() moment {
-	clock := l.clock()
+	clock := l.store.clock.millis()
 	return moment{clock, float64(clock)}
 }
 
@@ -56,7 +38,7 @@ func (l *Limiter) momentAt(op string, now time.Time) (moment, error) {
 		return moment{}, &throttlekit.Error{Op: op, Kind: throttlekit.ErrInvalidArgument,
 			Err: fmt.Errorf("now is %d ms after the epoch, want any within 2^53-1 but 0, which stands for the server's clock", ms)}
 	}
-	return moment{l.clock(), float64(ms)}, nil
+	return moment{l.store.clock.millis(), float64(ms)}, nil
 }
 
 // validate refuses what must not be checked.

@@ -5,6 +5,32 @@ import (
 	"time"
 )
 
+// clock is a limiter's: the system's, or that of [WithClock].
+type clock struct {
+	now    func() time.Time // nil for the system's
+	told   atomic.Int64     // what now said last, in ms
+	system systemClock
+}
+
+// millis is the time in milliseconds since 1970, for a caller.
+func (c *clock) millis() int64 {
+	if c.now == nil {
+		return c.system.millis()
+	}
+	ms := max(1, c.now().UnixMilli())
+	c.told.Store(ms)
+	return ms
+}
+
+// last is the time for whoever is not a caller. The clock of [WithClock] may be a test's,
+// which does not expect to be asked by anybody else.
+func (c *clock) last() int64 {
+	if c.now == nil {
+		return c.system.millis()
+	}
+	return c.told.Load()
+}
+
 // systemClock tells the system's time for half of what asking for it costs: of the two
 // clocks that time.Now reads it reads one, that which is never set, and knows how far the
 // other is ahead. It asks again where that was longer ago than rereadEvery, so that a
@@ -22,7 +48,6 @@ func (c *systemClock) start() {
 	c.read()
 }
 
-// millis is the time in milliseconds since 1970.
 func (c *systemClock) millis() int64 {
 	since := time.Since(c.base)
 	if int64(since) >= c.until.Load() {

@@ -20,14 +20,14 @@ const sampled = 8
 // nothing, when the store is full and nothing may go. The states that it may have to
 // compare are looked at as of the instant of the check.
 func (l *Limiter) admit(sh *shard, hash uint64, key string, state script.State, at moment) bool {
-	s := &l.store
+	s := l.store
 	sh.cursor = s.look(sh, sh.cursor, looksPerInsert, at.clock)
 	if s.keys.Add(1) > s.maxKeys && !l.makeRoom(sh, at) {
 		s.keys.Add(-1)
 		return false
 	}
 	sh.table.insert(hash, key, state)
-	l.wakeJanitor()
+	s.wakeJanitor()
 	return true
 }
 
@@ -36,7 +36,7 @@ func (l *Limiter) admit(sh *shard, hash uint64, key string, state script.State, 
 // contract's own check tells when it is run dry, and of several the one that expires
 // soonest. With nothing spent, nothing is lost.
 func (l *Limiter) makeRoom(sh *shard, at moment) bool {
-	t, s := &sh.table, &l.store
+	t, s := &sh.table, l.store
 	if t.count == 0 {
 		return s.evicting // one key too many, until the next
 	}

@@ -1,12 +1,10 @@
 package localdoor_test
 
 import (
-	"runtime"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
@@ -138,27 +136,6 @@ func TestJanitorDoesNotAskTheClock(t *testing.T) {
 			t.Errorf("%d keys are left and the clock was asked %d times, want 1 key, and 1001 times", n, asked)
 		}
 	})
-}
-
-// TestForgottenLimiterIsCollected: one that nobody closed keeps nothing.
-func TestForgottenLimiterIsCollected(t *testing.T) {
-	forgotten := func() weak.Pointer[localdoor.Limiter] {
-		l, err := localdoor.New(fivePerHour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := l.Check(t.Context(), "key"); err != nil {
-			t.Fatal(err)
-		}
-		return weak.Make(l)
-	}()
-	for range 10 {
-		runtime.GC()
-		if forgotten.Value() == nil {
-			return
-		}
-	}
-	t.Error("the limiter is still there")
 }
 
 // TestClockSteps: a clock that is set back or far forward changes no more than what has

@@ -9,7 +9,7 @@ import (
 
 // janitor takes what has expired out of memory when no new key comes to do so. It is a
 // timer rather than a goroutine, it is set only while there are keys, and it does not keep
-// its limiter alive: one that nobody refers to any more is collected, closed or not.
+// its store alive: one that nobody refers to any more is collected, closed or not.
 type janitor struct {
 	awake atomic.Bool // the timer is set, or the round that it started is under way
 
@@ -31,54 +31,53 @@ const (
 )
 
 // wakeJanitor sees to it that there will be a round.
-func (l *Limiter) wakeJanitor() {
-	j := &l.store.janitor
+func (s *store) wakeJanitor() {
+	j := &s.janitor
 	if j.awake.Load() || !j.awake.CompareAndSwap(false, true) {
 		return
 	}
-	l.restJanitor(roundEvery)
+	s.restJanitor(roundEvery)
 }
 
-func (l *Limiter) restJanitor(rest time.Duration) {
-	j := &l.store.janitor
+func (s *store) restJanitor(rest time.Duration) {
+	j := &s.janitor
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
 		return
 	}
-	limiter := weak.Make(l)
+	store := weak.Make(s)
 	j.timer = time.AfterFunc(rest, func() {
-		if l := limiter.Value(); l != nil {
-			l.round()
+		if s := store.Value(); s != nil {
+			s.round()
 		}
 	})
 }
 
 // round looks at all entries, in small steps, and sets the timer again if any are left.
-func (l *Limiter) round() {
-	s := &l.store
+func (s *store) round() {
 	start := time.Now()
 	for i := range s.shards {
 		sh := &s.shards[i]
-		for from := l.step(sh, 0); from > 0; {
-			from = l.step(sh, from)
+		for from := s.step(sh, 0); from > 0; {
+			from = s.step(sh, from)
 		}
 	}
 	if s.keys.Load() > 0 {
-		l.restJanitor(max(roundEvery, roundRest*time.Since(start)))
+		s.restJanitor(max(roundEvery, roundRest*time.Since(start)))
 		return
 	}
 	s.janitor.awake.Store(false)
 	if s.keys.Load() > 0 { // a key came before it could see that nobody is awake
-		l.wakeJanitor()
+		s.wakeJanitor()
 	}
 }
 
-func (l *Limiter) step(sh *shard, from int) int {
-	clock := l.lastClock()
+func (s *store) step(sh *shard, from int) int {
+	clock := s.clock.last()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return l.store.look(sh, from, roundLooks, clock)
+	return s.look(sh, from, roundLooks, clock)
 }
 
 func (j *janitor) close() {

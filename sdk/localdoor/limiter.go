@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"sync/atomic"
 	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
@@ -16,12 +15,9 @@ import (
 // safe for concurrent use.
 type Limiter struct {
 	plan    *script.Plan
-	now     func() time.Time // nil for the system's
-	told    atomic.Int64     // what now said last, in ms
-	system  systemClock
 	maxWork int64
 	maxCost int64 // what maxWork allows
-	store   store
+	store   *store
 }
 
 var _ throttlekit.Limiter = (*Limiter)(nil)
@@ -37,18 +33,36 @@ func New(s script.Strategy, opts ...Option) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d := plan.Definition(); d.Local == nil {
-		return nil, &throttlekit.Error{Op: "new", Kind: throttlekit.ErrNotSupported,
-			Err: fmt.Errorf("strategy %s has no form in Go (%s); embedded.Start runs its script in this process", d.Name, d.NotLocal)}
-	}
 	set := defaults()
 	for _, o := range opts {
 		o.apply(&set)
 	}
-	l := &Limiter{plan: plan, now: set.now, maxWork: set.maxWork, maxCost: maxCost(plan, set.maxWork)}
-	l.system.start()
-	l.store.init(set.maxKeys, set.evicting)
-	return l, nil
+	return newLimiter(plan, set.maxWork, newStore(set))
+}
+
+func newLimiter(plan *script.Plan, maxWork int64, store *store) (*Limiter, error) {
+	if d := plan.Definition(); d.Local == nil {
+		return nil, &throttlekit.Error{Op: "new", Kind: throttlekit.ErrNotSupported,
+			Err: fmt.Errorf("strategy %s has no form in Go (%s); embedded.Start runs its script in this process", d.Name, d.NotLocal)}
+	}
+	return &Limiter{plan: plan, maxWork: maxWork, maxCost: maxCost(plan, maxWork), store: store}, nil
+}
+
+// With returns a limiter with the parameters of s that goes on with l's keys and what they
+// have spent, as it is in a Redis when somebody changes a limit. It shares everything with
+// l: the bound on keys, the clock, the counts, and Close. s is the same strategy as l's.
+func (l *Limiter) With(s script.Strategy) (*Limiter, error) {
+	if s == nil {
+		return nil, errors.New("localdoor: the strategy is nil")
+	}
+	plan, err := s.Plan()
+	if err != nil {
+		return nil, err
+	}
+	if is, want := plan.Definition(), l.plan.Definition(); is != want {
+		return nil, fmt.Errorf("localdoor: strategy %s cannot read what %s has written", is.Name, want.Name)
+	}
+	return newLimiter(plan, l.maxWork, l.store)
 }
 
 // maxCost is the highest cost of no more work than that.
@@ -141,7 +155,6 @@ func (l *Limiter) forget(ctx context.Context, op, key string) error {
 // [throttlekit.ErrUnavailable]. It waits for nothing but the checks under way, and may be
 // called twice; a limiter that is no longer referred to need not be closed.
 func (l *Limiter) Close() error {
-	l.store.janitor.close()
 	l.store.close()
 	return nil
 }

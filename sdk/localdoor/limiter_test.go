@@ -305,6 +305,37 @@ func TestNewRefuses(t *testing.T) {
 
 func plan1(t *testing.T, d *script.Definition) *script.Plan { return plan(t, d, 1, time.Second) }
 
+func TestWith(t *testing.T) {
+	l := newLimiter(t, strategy.FixedWindow{Limit: 5, Window: time.Hour}, newClock(noon).option())
+	if _, err := l.With(nil); err == nil {
+		t.Error("no strategy is accepted")
+	}
+	if _, err := l.With(strategy.FixedWindow{}); err == nil {
+		t.Error("a strategy that is none is accepted")
+	}
+	if _, err := l.With(fivePerHour); err == nil {
+		t.Error("a strategy that cannot read the state is accepted")
+	}
+	more, err := l.With(strategy.FixedWindow{Limit: 10, Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []*localdoor.Limiter{l, more} {
+		if d, err := l.CheckN(t.Context(), "key", 5); err != nil || !d.Allowed {
+			t.Errorf("got %+v, %v; want five of five, and then five of ten", d, err)
+		}
+	}
+	if s := l.Stats(); s.Keys != 1 || s != more.Stats() {
+		t.Errorf("got %+v and %+v, want the one key that they share", s, more.Stats())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := more.Check(t.Context(), "key"); !errors.Is(err, throttlekit.ErrUnavailable) {
+		t.Errorf("after Close of the other: %v, want ErrUnavailable", err)
+	}
+}
+
 // TestStrategyWithoutDryRun: what needs the dry run says so, and all else works, eviction
 // included.
 func TestStrategyWithoutDryRun(t *testing.T) {

@@ -64,6 +64,43 @@ func TestSameAsTheRedisDoor(t *testing.T) {
 	})
 }
 
+// TestWithKeepsWhatIsSpent changes the parameters of both doors' limiters, back and forth,
+// on keys that are in use.
+func TestWithKeepsWhatIsSpent(t *testing.T) {
+	pool, err := redisdoor.Dial(redistest.Start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	every(t, 7, 2*time.Hour, func(t *testing.T, first *script.Plan) {
+		local := newLimiter(t, first)
+		prefix := redisdoor.WithPrefix(t.Name() + strconv.FormatInt(time.Now().UnixNano(), 36))
+		random := rand.New(rand.NewPCG(5, 3))
+		now, ctx := noon, t.Context()
+		for range 100 {
+			changed := plan(t, first.Definition(), float64(2+random.IntN(20)), time.Duration(1+random.IntN(4))*time.Hour)
+			redis, err := redisdoor.New(pool, changed, prefix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if local, err = local.With(changed); err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				now = now.Add(time.Duration(random.Int64N(int64(20 * time.Minute)))).Truncate(time.Millisecond)
+				want, err := redis.CheckAt(ctx, "key", 1, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := local.CheckAt(ctx, "key", 1, now)
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Fatalf("%v (-redis +local)\n%s", err, diff)
+				}
+			}
+		}
+	})
+}
+
 // TestReplaysAreTheSame compares both doors' replays, of fractional instants too.
 func TestReplaysAreTheSame(t *testing.T) {
 	pool, err := redisdoor.Dial(redistest.Start(t))

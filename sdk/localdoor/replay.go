@@ -50,7 +50,7 @@ func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, prob
 	// The key's state has no place in the store: one that is there for a moment could make
 	// another go.
 	var state script.State
-	clock := l.clock()
+	clock := l.store.clock.millis()
 	var answers []script.Answer
 	decisions := make([]throttlekit.Decision, len(moments))
 	for i, m := range moments {

@@ -10,6 +10,7 @@ import (
 
 // store holds the states of all keys, in shards with a lock each.
 type store struct {
+	clock    clock
 	seed     maphash.Seed
 	shards   []shard // as many as a power of two
 	maxKeys  int64
@@ -40,37 +41,36 @@ const (
 	mostInShard  = 8192
 )
 
-func (s *store) init(maxKeys int64, evicting bool) {
+func newStore(set settings) *store {
 	shards := int64(usualShards)
-	for shards > 1 && shards*leastInShard > maxKeys {
+	for shards > 1 && shards*leastInShard > set.maxKeys {
 		shards /= 2
 	}
-	for shards*mostInShard < maxKeys && shards < 1<<20 {
+	for shards*mostInShard < set.maxKeys && shards < 1<<20 {
 		shards *= 2
 	}
-	s.seed = maphash.MakeSeed()
-	s.shards = make([]shard, shards)
-	s.maxKeys, s.evicting = maxKeys, evicting
+	s := &store{seed: maphash.MakeSeed(), shards: make([]shard, shards), maxKeys: set.maxKeys, evicting: set.evicting}
+	s.clock.now = set.now
+	s.clock.system.start()
+	return s
 }
 
 // shard returns the shard of a key with that hash. It goes by the lower bits, and an index
 // by the upper ones.
 func (s *store) shard(hash uint64) *shard { return &s.shards[hash&uint64(len(s.shards)-1)] }
 
-// close forgets everything. It reports whether the store was open.
-func (s *store) close() bool {
-	open := false
+// close forgets everything.
+func (s *store) close() {
+	s.janitor.close()
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
 		if !sh.closed {
-			open = true
 			s.keys.Add(-int64(sh.table.count))
 			sh.closed, sh.table, sh.blank = true, table{}, script.State{}
 		}
 		sh.mu.Unlock()
 	}
-	return open
 }
 
 // expired reports whether nothing is lost with a state.

@@ -303,8 +303,6 @@ var unnoticedMutants = append([]listed{
 
 	{unnoticed{"slidingWindow", "if leaving > 0 and over <= fading then", "> to >=, 1"},
 		"where nothing is leaving nothing fades, and over is above 0: the second test fails"},
-	{unnoticed{"slidingWindow", "if leaving > 0 and over <= fading then", "<= to <, 2"},
-		"where just as much fades as is over, it has faded at the bucket's end, which is the other hint"},
 	{unnoticed{"slidingWindowLog", "if leaving > 1 then", "> to >=, 1"},
 		"the last of one that leaves is the oldest, read again"},
 	{unnoticed{"slidingWindowLog", "if #batch == 1000 or i == units then", "== to ~=, 1"},

@@ -175,4 +175,9 @@ var slidingWindowTimelines = []timeline{
 		at(1750000000000, 9), at(1750000000142, 5), at(1750000000143, 5), at(1750000000285, 3), at(1750000000999, 2),
 		at(1750000001000, 2), at(1750000001071, 4), at(1750000001142, 6), at(1750000001143, 6), at(1750000009999, 20),
 	),
+	// The whole limit is too much by just what fades: 3 units by their share of a third
+	// of 100 ms. When it has faded comes out a rounding later than the bucket's end.
+	slidingWindow("slidingWindow/excess-equals-what-fades", "the hint of a wait for all that fades is its own", 100, 5, 3,
+		at(1000, 3), at(1072, 5), at(1073, 5), at(1074, 5), at(1080, 5),
+	),
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
@@ -31,9 +32,9 @@ const (
 func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "demo",
-		Usage: "watch one limit enforced through both doors",
+		Usage: "watch one limit enforced through every door",
 		Description: "Starts a Redis and a server inside this process, sends a burst through each door,\n" +
-			"and ends by itself.",
+			"and one that needs neither, and ends by itself.",
 		Flags: []cli.Flag{
 			redisFlag(),
 			&cli.StringFlag{Name: "strategy", Value: strategy.All()[0].Name, Usage: "limit by `NAME`, one of " + strings.Join(strategyNames(), ", ")},
@@ -128,7 +129,6 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	remote := client.Limiter(demoPolicy)
-
 	plan, err := d.plan.Plan()
 	if err != nil {
 		return err
@@ -149,7 +149,23 @@ func (d *demo) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := d.local(ctx); err != nil {
+		return err
+	}
 	return d.json(ctx, address)
+}
+
+// local shows the door that needs nothing, where the strategy has a form for it.
+func (d *demo) local(ctx context.Context) error {
+	limiter, err := localdoor.New(d.plan)
+	if errors.Is(err, throttlekit.ErrNotSupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	title := fmt.Sprintf("A burst of %d in this process alone: the contract's script as Go, no Redis", demoTries)
+	return errors.Join(d.burst(ctx, title, "zoe", []way{{"process", limiter}}), limiter.Close())
 }
 
 // way is a door under the name that the table gives it.

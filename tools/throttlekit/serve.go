@@ -46,7 +46,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "serve the policies of `FILE`, YAML or JSON"},
 		&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "listen at `HOST`; 0.0.0.0 or :: for all of the machine's addresses"},
 		&cli.StringFlag{Name: "port", Aliases: []string{"p"}, Value: "50051", Usage: "listen on `PORT`; 0 for any that is free"},
-		&cli.StringFlag{Name: "redis", Usage: "count on the Redis at `URL`, such as redis://localhost:6379; without it on one inside this process"},
+		&cli.StringFlag{Name: "redis", Usage: "count on the Redis at `URL`, such as redis://localhost:6379; without it in the memory of this process"},
 		&cli.StringFlag{Name: "redis-prefix", Usage: "put `PREFIX` and a colon before every key in the Redis of --redis"},
 		&cli.StringFlag{Name: "fail", Value: "open", Usage: "when Redis fails, admit (`MODE` open) or deny (closed)"},
 		&cli.StringFlag{Name: "tls-cert", Usage: "speak TLS with the certificate chain in `FILE` (PEM)"},
@@ -63,7 +63,7 @@ func serveFlags() []cli.Flag {
 // They are known here so that whoever moves over learns of each by name rather than that
 // some flag is unknown.
 var foreign = []struct{ name, why string }{
-	{"store", "the store is the Redis of --redis, or without it one inside this process"},
+	{"store", "the store is the Redis of --redis, or without it the memory of this process"},
 	{"postgres-url", noPostgres}, {"postgres-table", noPostgres}, {"postgres-prefix", noPostgres},
 	{"dynamodb-table", noDynamo}, {"dynamodb-region", noDynamo}, {"dynamodb-endpoint", noDynamo},
 	{"dynamodb-prefix", noDynamo}, {"dynamodb-create-table", noDynamo},

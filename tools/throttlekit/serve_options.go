@@ -24,7 +24,7 @@ type serveOptions struct {
 	config      string
 	host        string
 	port        int
-	redis       string // empty for the embedded one
+	redis       string // empty for the memory of this process
 	redisPrefix string
 	fail        server.FailMode
 	tls         *tls.Config // nil for none

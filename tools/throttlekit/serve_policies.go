@@ -7,50 +7,69 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/policy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 )
 
 // readPolicies reads the policy file and makes a limiter for each policy that is served.
-func (s *service) readPolicies() (*policy.File, []server.Policy, error) {
+// Those of this process's own memory it returns by policy as well.
+func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*localdoor.Limiter, error) {
 	text, err := os.ReadFile(s.options.config)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--config: %w", err)
+		return nil, nil, nil, fmt.Errorf("--config: %w", err)
 	}
 	file, err := policy.Parse(s.options.config, text)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if s.options.redis != "" {
 		if err := errors.Join(file.Collisions()...); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
+	local := map[string]*localdoor.Limiter{}
 	served := make([]server.Policy, 0, len(file.Policies))
 	for _, p := range file.Policies {
 		entry := server.Policy{Name: p.Name, Unserved: p.Unserved, NoPeek: p.NoPeek}
 		if p.Strategy != nil {
 			plan, err := p.Strategy.Plan()
 			if err != nil {
-				return nil, nil, fmt.Errorf("%s:%d:%d: %w", file.Name, p.Line, p.Column, err)
+				return nil, nil, nil, fmt.Errorf("%s:%d:%d: %w", file.Name, p.Line, p.Column, err)
 			}
 			entry.Limit = plan.Limit()
-			if entry.Limiter, err = s.door.Limiter(plan, redisdoor.WithPrefix(s.prefix(p))); err != nil {
-				return nil, nil, err
+			if s.options.redis == "" && plan.Definition().Local != nil {
+				if local[p.Name], err = s.remember(p.Name, plan); err != nil {
+					return nil, nil, nil, err
+				}
+				entry.Limiter = local[p.Name]
+			} else if entry.Limiter, err = s.door.Limiter(plan, redisdoor.WithPrefix(s.prefix(p))); err != nil {
+				return nil, nil, nil, err
 			}
 		}
 		served = append(served, entry)
 	}
-	return file, served, nil
+	return file, served, local, nil
 }
 
-// prefix is what stands before the policy's keys.
+// remember makes a limiter in memory that is the policy's own. One whose strategy is the
+// same as before goes on with what was spent.
+func (s *service) remember(name string, plan *script.Plan) (*localdoor.Limiter, error) {
+	if old, ok := s.local[name]; ok {
+		if l, err := old.With(plan); err == nil {
+			return l, nil
+		}
+	}
+	return localdoor.New(plan)
+}
+
+// prefix is what stands before the policy's keys in a Redis.
 //
-// On a shared Redis it is what every other client of the policy file uses. On the embedded
+// In a shared one it is what every other client of the policy file uses. In the embedded
 // one it is the name in quotes: nobody else reads it, and so policies cannot get at each
-// other's keys, as they could not in the memory of the core's service, whatever prefixes
-// the file gives them.
+// other's keys, as they cannot in memory, whatever prefixes the file gives them.
 func (s *service) prefix(p policy.Policy) string {
 	switch {
 	case s.options.redis == "":
@@ -84,7 +103,7 @@ func (s *service) announce(file *policy.File) {
 // reload replaces the policies by what the file says now. A file that cannot be served
 // changes nothing.
 func (s *service) reload() {
-	file, policies, err := s.readPolicies()
+	file, policies, local, err := s.readPolicies()
 	if err == nil {
 		err = s.server.SetPolicies(policies)
 	}
@@ -92,6 +111,7 @@ func (s *service) reload() {
 		s.logger.Error("policy file not reloaded, the old policies stay", slog.Any("error", err))
 		return
 	}
+	s.local = local
 	s.announce(file)
 	s.logger.Info("policy file reloaded", slog.Int("policies", len(policies)))
 }

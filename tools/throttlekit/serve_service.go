@@ -10,13 +10,17 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/embedded"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/policy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/script"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 	"github.com/throttlekit/throttlekit-go/tools/throttlekit/internal/metrics"
 )
@@ -27,6 +31,7 @@ type service struct {
 	logger  *slog.Logger
 	store   *store
 	door    *redisdoor.Door
+	local   map[string]*localdoor.Limiter // by policy, where no --redis is given
 	metrics *metrics.Metrics
 	server  *server.Server
 	file    *policy.File // as it was at the start
@@ -46,19 +51,21 @@ func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *servic
 		s.logger = slog.New(slog.NewJSONHandler(log, nil))
 	}
 	url := o.redis
-	if url == "" {
+	if url == "" && needsRedis() {
 		// A stop must not take it from under the calls that are under way.
 		if s.store.server, err = embedded.Start(context.WithoutCancel(ctx)); err != nil {
 			return nil, err
 		}
 		url = s.store.server.URL()
 	}
-	if s.store.Pool, err = redisdoor.Dial(url); err != nil {
-		return nil, fmt.Errorf("--redis: %w", err)
+	if url != "" {
+		if s.store.Pool, err = redisdoor.Dial(url); err != nil {
+			return nil, fmt.Errorf("--redis: %w", err)
+		}
+		s.door = redisdoor.Open(s.store)
 	}
-	s.door = redisdoor.Open(s.store)
 	var policies []server.Policy
-	if s.file, policies, err = s.readPolicies(); err != nil {
+	if s.file, policies, s.local, err = s.readPolicies(); err != nil {
 		return nil, err
 	}
 	if s.server, err = server.New(policies,
@@ -73,7 +80,17 @@ func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *servic
 	return s, nil
 }
 
-func (s *service) ping(ctx context.Context) error { return s.store.do(ctx, "PING") }
+// needsRedis reports whether there are strategies that only a Redis can run.
+func needsRedis() bool {
+	return slices.ContainsFunc(strategy.All(), func(d *script.Definition) bool { return d.Local == nil })
+}
+
+func (s *service) ping(ctx context.Context) error {
+	if s.door == nil {
+		return nil // nothing but this process
+	}
+	return s.store.do(ctx, "PING")
+}
 
 // warn logs what the operator should know of a start that went well.
 func (s *service) warn() {

@@ -55,9 +55,9 @@ func printPolicies(out io.Writer) error {
 }
 
 func conformTargetAction(ctx context.Context, c *cli.Command) (err error) {
-	for _, flag := range []string{"redis", "vectors"} {
+	for _, flag := range []string{"redis", "local", "vectors"} {
 		if c.IsSet(flag) {
-			return fmt.Errorf("--%s is about the Redis door, --target about a service: give one of them", flag)
+			return fmt.Errorf("--%s is about a door, --target about a service: give one of them", flag)
 		}
 	}
 	policies := c.StringSlice("policy")

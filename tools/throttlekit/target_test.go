@@ -370,8 +370,8 @@ func TestConformTargetFaults(t *testing.T) {
 		{"a limit too large to try", []string{"--target", target, "--policy", "large"}, `policy "large" has a limit of 1001; conform tries limits from 1 to 1000`},
 		{"a policy of another kind", []string{"--target", target, "--policy", "other"}, "operation not supported"},
 		{"nobody there", []string{"--target", "127.0.0.1:1"}, "unavailable (transport)"},
-		{"two things at once", []string{"--target", target, "--redis", "redis://127.0.0.1:1"}, "--redis is about the Redis door, --target about a service"},
-		{"vectors of a service", []string{"--target", target, "--vectors", vendored}, "--vectors is about the Redis door"},
+		{"two things at once", []string{"--target", target, "--redis", "redis://127.0.0.1:1"}, "--redis is about a door, --target about a service"},
+		{"vectors of a service", []string{"--target", target, "--vectors", vendored}, "--vectors is about a door"},
 		{"a policy of nothing", []string{"--policy", "api"}, "--policy needs a --target"},
 		{"no address", []string{"--target", ""}, "--target: servicedoor: the address is neither a URL nor host:port"},
 	} {

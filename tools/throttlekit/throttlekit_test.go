@@ -37,6 +37,7 @@ func TestConformOnTheVendoredVectors(t *testing.T) {
 	for name, args := range map[string][]string{
 		"embedded": {"conform", "--vectors", vendored},
 		"redis":    {"conform", "--vectors", vendored, "--redis", url},
+		"local":    {"conform", "--vectors", vendored, "--local"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := throttlekitCommand(t, args...)
@@ -105,13 +106,15 @@ func TestConformReports(t *testing.T) {
 			[]string{"windowMs (Window) is 0", "1 mismatches"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			stdout, stderr, code := throttlekitCommand(t, "conform", "--vectors", row.path)
-			if code != row.code {
-				t.Errorf("exit code %d, want %d (%s)", code, row.code, stderr)
-			}
-			for _, want := range row.says {
-				if !strings.Contains(stdout, want) {
-					t.Errorf("printed\n%swant it to say %q", stdout, want)
+			for _, door := range [][]string{nil, {"--local"}} {
+				stdout, stderr, code := throttlekitCommand(t, append([]string{"conform", "--vectors", row.path}, door...)...)
+				if code != row.code {
+					t.Errorf("%v: exit code %d, want %d (%s)", door, code, row.code, stderr)
+				}
+				for _, want := range row.says {
+					if !strings.Contains(stdout, want) {
+						t.Errorf("%v printed\n%swant it to say %q", door, stdout, want)
+					}
 				}
 			}
 		})
@@ -131,6 +134,8 @@ func TestFaultsExitWithTwo(t *testing.T) {
 		{"a file that holds no vectors", []string{"conform", "--vectors", "main.go"}, "main.go"},
 		{"an address that is none", []string{"demo", "--redis", "localhost:6379"}, "want redis://"},
 		{"no Redis there", []string{"conform", "--vectors", vendored, "--redis", "redis://127.0.0.1:1"}, "connection refused"},
+		{"two places to replay in", []string{"conform", "--vectors", vendored, "--local", "--redis", "redis://127.0.0.1:1"}, "--local replays without any Redis"},
+		{"a service has no vectors to replay", []string{"conform", "--local", "--target", "localhost:1"}, "--local is about a door"},
 		{"an unknown strategy", []string{"demo", "--strategy", "nobodys"}, `the contract has no strategy "nobodys"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -151,9 +156,9 @@ func TestHelpNamesTheCommands(t *testing.T) {
 	}
 }
 
-var tableLine = regexp.MustCompile(`(?m)^ +(\d)  (Redis|service) +(yes|no)  +(\d+)  +(\S+)  \d\d:\d\d:\d\d\.\d{3}$`)
+var tableLine = regexp.MustCompile(`(?m)^ +(\d)  (Redis|service|process) +(yes|no)  +(\d+)  +(\S+)  \d\d:\d\d:\d\d\.\d{3}$`)
 
-func TestDemoShowsEveryStrategyOnBothDoors(t *testing.T) {
+func TestDemoShowsEveryStrategyOnEveryDoor(t *testing.T) {
 	redisURL := redistest.Start(t)
 	for _, d := range strategy.All() {
 		t.Run(d.Name, func(t *testing.T) {
@@ -162,10 +167,10 @@ func TestDemoShowsEveryStrategyOnBothDoors(t *testing.T) {
 				t.Fatalf("exit code %d: %s", code, stderr)
 			}
 			rows := tableLine.FindAllStringSubmatch(stdout, -1)
-			if len(rows) != 3*demoTries {
-				t.Fatalf("printed %d lines of the table, want %d\n%s", len(rows), 3*demoTries, stdout)
+			if len(rows) != 4*demoTries {
+				t.Fatalf("printed %d lines of the table, want %d\n%s", len(rows), 4*demoTries, stdout)
 			}
-			for part, doors := range [][]string{{"Redis"}, {"service"}, {"Redis", "service"}} {
+			for part, doors := range [][]string{{"Redis"}, {"service"}, {"Redis", "service"}, {"process"}} {
 				admitted := 0
 				for i, row := range rows[part*demoTries : (part+1)*demoTries] {
 					if row[2] != doors[i%len(doors)] {

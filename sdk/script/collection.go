@@ -24,6 +24,10 @@ type collection struct {
 	rest map[float64]int // of a hash: the places of all other fields
 	nan  int             // of a hash: the place of the field nan, plus one
 	odd  bool            // of a set: the members are not in one order with the scores
+	// Of a set whose members are texts of any kind: numbers that stand for them.
+	numbers map[string]float64
+	names   map[float64]string
+	last    float64
 }
 
 type element struct {
@@ -35,6 +39,8 @@ func (c *collection) reset() {
 	c.list, c.head, c.nan, c.odd = c.list[:0], 0, 0, false
 	clear(c.at)
 	clear(c.rest)
+	clear(c.numbers)
+	clear(c.names)
 }
 
 // direct is how many fields, counted from 0, are found by index; others by a map. What
@@ -155,6 +161,9 @@ func (s *State) ZRemUpTo(most float64) error {
 	}
 	c := s.more
 	for c.head < len(c.list) && c.list[c.head].key <= most {
+		if c.names != nil {
+			c.forget(c.list[c.head].text)
+		}
 		c.head++
 	}
 	if c.head == len(c.list) {
@@ -163,10 +172,13 @@ func (s *State) ZRemUpTo(most float64) error {
 	return nil
 }
 
-// Scored is a member of a sorted set with its score.
+// Scored is a member of a sorted set with its score. A member of which nothing is known
+// but that it is a text has its Name, one that is made of numbers those; a set has
+// members of one of the two kinds.
 type Scored struct {
 	Score  float64
 	Member Text
+	Name   string
 }
 
 // ZAdd is Redis's ZADD of some members.
@@ -181,9 +193,32 @@ func (s *State) ZAdd(members ...Scored) error {
 	}
 	c := s.elements(aSortedSet)
 	for _, m := range members {
+		if m.Name != "" {
+			m.Member = c.named(m.Name)
+		}
 		c.add(element{m.Score, m.Member})
 	}
 	return nil
+}
+
+// named returns the number that stands for a text. A new one is greater than all before,
+// as the members of a log are.
+func (c *collection) named(name string) Text {
+	n, ok := c.numbers[name]
+	if !ok {
+		if c.numbers == nil {
+			c.numbers, c.names = map[string]float64{}, map[float64]string{}
+		}
+		c.last++
+		n = c.last
+		c.numbers[name], c.names[n] = n, name
+	}
+	return Text{A: n}
+}
+
+func (c *collection) forget(t Text) {
+	delete(c.numbers, c.names[t.A])
+	delete(c.names, t.A)
 }
 
 // add puts an element at its place. In a log whose clock only ever goes on, members and

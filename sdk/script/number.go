@@ -79,7 +79,41 @@ func digits14(x float64) float64 {
 	return rounded
 }
 
-// Clock is Redis's TIME by the owner's clock, whose milliseconds are all that it has.
+// Write14 is a number as Lua's .. writes it, and Write17 as Redis writes one that a script
+// passes: C's %.14g and %.17g.
+func Write14(x float64) string { return write(x, 14) }
+func Write17(x float64) string { return write(x, 17) }
+
+func write(x float64, digits int) string {
+	if n := int64(x); float64(n) == x && x > -1e14 && x < 1e14 && (n != 0 || !math.Signbit(x)) {
+		return strconv.FormatInt(n, 10)
+	}
+	switch {
+	case math.IsInf(x, 1):
+		return "inf"
+	case math.IsInf(x, -1):
+		return "-inf"
+	case math.IsNaN(x) && math.Signbit(x):
+		return "-nan"
+	case math.IsNaN(x):
+		return "nan"
+	}
+	return strconv.FormatFloat(x, 'g', digits, 64)
+}
+
+// Pick is the element of a script's table of words, by Lua's counting from 1.
+func Pick(index float64, words ...string) (word string, ok bool) {
+	if i := int(index); index >= 1 && i <= len(words) && float64(i) == index {
+		return words[i-1], true
+	}
+	return "", false
+}
+
+// ErrOrder is the error of a check that fills a list otherwise than one element after
+// the other, which the translation does not follow.
+var ErrOrder = errors.New("a list is filled out of order, which is outside of what was translated")
+
+// Time is Redis's TIME by the owner's clock, whose milliseconds are all that it has.
 func (in *Input) Time() (seconds, microseconds float64) {
 	t := time.UnixMilli(in.Clock)
 	return float64(t.Unix()), float64(t.Nanosecond() / 1000)

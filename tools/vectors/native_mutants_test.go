@@ -118,9 +118,9 @@ func TestMutants(t *testing.T) {
 	}
 	verdicts := runMutants(t, mutants, work)
 
-	unlisted := map[unnoticed]bool{}
+	unlisted, expiries := map[unnoticed]bool{}, map[unnoticed]bool{}
 	for _, u := range unnoticedMutants {
-		unlisted[u.unnoticed] = true
+		unlisted[u.unnoticed], expiries[u.unnoticed] = true, u.reason == expiry
 		if u.reason == "" {
 			t.Errorf("%+v has no reason", u)
 		}
@@ -144,7 +144,7 @@ func TestMutants(t *testing.T) {
 			if unlisted[id] {
 				t.Errorf("%s: is listed as unnoticed, and %d vectors notice it", what, v.Lua.Vectors)
 			}
-		case v.Lua.Timelines > 0:
+		case v.Lua.Timelines > 0 && !expiries[id]:
 			t.Errorf("%s: %d timelines notice it, and no vector does", what, v.Lua.Timelines)
 		case !unlisted[id]:
 			t.Errorf("%s: nothing notices it; give the reason in unnoticedMutants, or a vector that does", what)
@@ -285,7 +285,10 @@ type unnoticed struct{ kind, line, change string }
 
 const (
 	serverClock = "only a check without an instant of its own asks the server's clock"
-	expiry      = "a replay takes every expiry back; TestNativeExpiry holds both forms to the same one"
+	// Where a window's start is rounded onto its own end a key lives for a millisecond.
+	// A random timeline may notice that it does not; as a vector it could not be replayed
+	// but with luck.
+	expiry = "a replay takes every expiry back; TestNativeExpiry holds both forms to the same one"
 )
 
 // unnoticedMutants are those that no timeline can notice, with the reason.

@@ -37,7 +37,7 @@ func (t *translator) expr(e ast.Expr, hint string) value {
 		return t.element(e, hint)
 	case *ast.TableExpr:
 		if len(e.Fields) > 0 {
-			t.fail(e, "makes a table with elements")
+			return t.words(e)
 		}
 		return value{typ: typ{kind: table}}
 	case *ast.FuncCallExpr:
@@ -126,8 +126,11 @@ func (t *translator) element(e *ast.AttrGetExpr, hint string) value {
 		return t.tableElement(e, object, hint)
 	}
 	index := t.expr(e.Key, "")
-	if object.kind == flat {
+	switch object.kind {
+	case flat:
 		return t.flatElement(e, object, index)
+	case words:
+		return t.word(e, object, index, hint)
 	}
 	if index.known == nil {
 		t.fail(e, "picks from %s by a number that is not written out", object.kind)

@@ -1,6 +1,10 @@
 package golua
 
-import "github.com/yuin/gopher-lua/ast"
+import (
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+)
 
 func (t *translator) push() { t.scopes = append(t.scopes, map[string]*binding{}) }
 func (t *translator) pop()  { t.scopes = t.scopes[:len(t.scopes)-1] }
@@ -59,7 +63,7 @@ func (t *translator) declare(at ast.PositionHolder, where place, name string, v 
 	case !info.assigned && v.kind == none:
 		b.value = v
 		return
-	case !info.assigned && v.stable && (v.opt || v.kind == text || v.kind == numeric && v.fresh),
+	case !info.assigned && v.stable && (v.opt || v.kind == text && len(v.code) != 1 || v.kind == text && atomic(v.code[0]) || v.kind == numeric && v.fresh),
 		v.fresh && info.typ.equal(v.typ) && (!v.opt || len(v.flags) == 1):
 		b.value = v
 		b.value.stable = !info.assigned
@@ -84,6 +88,9 @@ func (t *translator) declare(at ast.PositionHolder, where place, name string, v 
 	b.value = valueOf(info.typ, units, flag)
 	b.value.stable = !info.assigned
 }
+
+// atomic reports whether code is a name, which costs nothing to say again.
+func atomic(code string) bool { return !strings.ContainsAny(code, "( ") }
 
 // widened is the type of a variable that holds a value of a type.
 func widened(ty typ) typ {

@@ -2,6 +2,7 @@ package golua
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -185,57 +186,110 @@ func isElementOf(e ast.Expr, list, turn string, offset int) bool {
 //
 //	batch[#batch + 1] = score
 //	batch[#batch + 1] = member
+//
+// or with a count of the script's own, which is then held against the list's length when
+// the check runs:
+//
+//	batch[size + 1] = score
+//	batch[size + 2] = member
 func (t *translator) pushes(one, two ast.Stmt) bool {
-	first, score := t.pushed(one)
-	second, member := t.pushed(two)
-	if first == nil || second == nil || first != second {
+	first, second := t.pushed(one), t.pushed(two)
+	if first.list == nil || first.list != second.list || (first.index == nil) != (second.index == nil) {
 		return false
 	}
-	u := t.use(first.value.tab.where)
+	tab := first.list.value.tab
+	u := t.use(tab.where)
 	if u.view {
 		t.fail(one, "appends to a table that is also something else")
 	}
 	if !u.list {
 		u.list, t.changed = true, true
 	}
-	s := t.number(one, t.expr(score, ""))
-	m := t.textOf(two, t.expr(member, ""))
-	if m.kind == unknown || first.value.tab.name == "" {
+	if tab.name == "" {
+		tab.name = "nil" // in the next pass it is a list
+	}
+	if first.index != nil {
+		a, b := t.number(one, t.expr(first.index, "")), t.number(two, t.expr(second.index, ""))
+		size := "float64(2*len(" + tab.name + "))"
+		t.emit("if %s != %s + 1 || %s != %s + 2 {", a.code[0], size, b.code[0], size)
+		t.bail("script.ErrOrder")
+		t.emit("}")
+	}
+	s := t.number(one, t.expr(first.value, ""))
+	m := t.textOf(two, t.expr(second.value, ""))
+	if m.kind == unknown {
 		return true
 	}
 	t.learnStore(two, &t.store.member, widened(m.typ), "a member")
-	t.define("=", []int{unitOf(first.value.tab.name)}, "append("+first.value.tab.name+", "+t.scored(two, s, m)+")")
+	if id := unitOf(tab.name); id >= 0 {
+		t.define("=", []int{id}, "append("+tab.name+", "+t.scored(two, s, m)+")")
+	}
 	return true
 }
 
-// pushed returns the table and the value of table[#table + 1] = value.
-func (t *translator) pushed(s ast.Stmt) (*binding, ast.Expr) {
+// push is list[#list + 1] = value, or list[index] = value.
+type push struct {
+	list         *binding
+	index, value ast.Expr // no index where it is the list's own length
+}
+
+func (t *translator) pushed(s ast.Stmt) push {
 	assign, ok := s.(*ast.AssignStmt)
 	if !ok || len(assign.Lhs) != 1 || len(assign.Rhs) != 1 {
-		return nil, nil
+		return push{}
 	}
 	get, ok := assign.Lhs[0].(*ast.AttrGetExpr)
 	if !ok {
-		return nil, nil
+		return push{}
 	}
 	object, ok := get.Object.(*ast.IdentExpr)
-	sum, ok2 := get.Key.(*ast.ArithmeticOpExpr)
-	if !ok || !ok2 || sum.Operator != "+" {
-		return nil, nil
-	}
-	size, ok := sum.Lhs.(*ast.UnaryLenOpExpr)
-	by, ok2 := sum.Rhs.(*ast.NumberExpr)
-	if !ok || !ok2 || by.Value != "1" {
-		return nil, nil
-	}
-	if of, ok := size.Expr.(*ast.IdentExpr); !ok || of.Value != object.Value {
-		return nil, nil
+	if !ok {
+		return push{}
 	}
 	b := t.lookup(object.Value)
 	if b == nil || b.value.kind != table {
-		return nil, nil
+		return push{}
 	}
-	return b, assign.Rhs[0]
+	p := push{b, get.Key, assign.Rhs[0]}
+	if sum, ok := get.Key.(*ast.ArithmeticOpExpr); ok && sum.Operator == "+" {
+		size, ok := sum.Lhs.(*ast.UnaryLenOpExpr)
+		by, ok2 := sum.Rhs.(*ast.NumberExpr)
+		if ok && ok2 && by.Value == "1" {
+			if of, ok := size.Expr.(*ast.IdentExpr); ok && of.Value == object.Value {
+				p.index = nil
+			}
+		}
+	}
+	return p
+}
+
+// words is a table of texts that are written out, which a script picks from.
+func (t *translator) words(e *ast.TableExpr) value {
+	v := value{typ: typ{kind: words}, stable: true}
+	for _, f := range e.Fields {
+		word, ok := f.Value.(*ast.StringExpr)
+		if f.Key != nil || !ok {
+			t.fail(e, "makes a table of something other than texts written out")
+		}
+		v.elems = append(v.elems, value{typ: typ{kind: literal}, lit: word.Value, stable: true})
+	}
+	return v
+}
+
+func (t *translator) word(e *ast.AttrGetExpr, object, index value, hint string) value {
+	if hint == "" {
+		hint = "word"
+	}
+	args := []string{t.number(e, index).code[0]}
+	for _, w := range object.elems {
+		args = append(args, strconv.Quote(w.lit))
+	}
+	ty := typ{kind: bytes, opt: true, isNil: true}
+	units, flag := t.variableUnits(hint, ty)
+	t.define(":=", append(units[:1:1], flag), "script.Pick("+strings.Join(args, ", ")+")")
+	v := valueOf(ty, units, flag)
+	v.stable, v.fresh = true, true
+	return v
 }
 
 func (t *translator) assignElement(s *ast.AssignStmt, get *ast.AttrGetExpr) {

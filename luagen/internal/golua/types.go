@@ -22,6 +22,7 @@ const (
 	list                 // a reply of known length
 	flat                 // a reply to HGETALL
 	table                // a table made by {}
+	words                // a table of texts, written out
 	closure              // a local function
 	position             // where a separator is in a text
 )
@@ -29,7 +30,7 @@ const (
 var kindNames = map[kind]string{
 	unknown: "a value of no known type", none: "nil", boolean: "a boolean", number: "a number", text: "a text", numeric: "a number or its text",
 	bytes: "a text", literal: "a text", keys: "KEYS", argv: "ARGV", key: "the key", library: "a function of a library",
-	list: "a reply", flat: "a reply", table: "a table", closure: "a function", position: "a position in a text",
+	list: "a reply", flat: "a reply", table: "a table", words: "a table of texts", closure: "a function", position: "a position in a text",
 }
 
 func (k kind) String() string { return kindNames[k] }
@@ -166,7 +167,7 @@ type value struct {
 	// stable code means the same wherever it is evaluated; fresh code is the name of a
 	// variable made for this value alone.
 	stable, fresh bool
-	elems         []value      // of a list
+	elems         []value      // of a list, and of words
 	fn            *funcBinding // of a closure
 	tab           *tableBinding
 	of            *binding // of a position: the local whose text it is in; of any: the local read

@@ -49,5 +49,6 @@
 // counted in [Stats].Evictions, and should be 0. So a flood of new keys makes the limiter
 // forget the flood, which has spent least, and not whoever is at the limit.
 //
-// [WithoutEviction] has new keys refused instead.
+// [WithoutEviction] has new keys refused instead. Other parameters do not make a limiter
+// forget: [Limiter.With].
 package localdoor

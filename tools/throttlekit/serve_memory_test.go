@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"testing"
@@ -19,6 +20,11 @@ func opened(t *testing.T, config string) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if s.door != nil {
+			if err := s.door.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}
 		if err := s.close(); err != nil {
 			t.Error(err)
 		}

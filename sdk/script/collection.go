@@ -8,7 +8,12 @@ import (
 // Text is a text that a script made of two numbers with something fixed between them,
 // such as '7:3', or of one number (B is 0): kept as the numbers alone. The generator
 // keeps only such texts this way of which no two different ones hold the same numbers.
-type Text struct{ A, B float64 }
+type Text struct {
+	// A is the first number, or the only one.
+	A float64
+	// B is the second, or 0.
+	B float64
+}
 
 // same reports whether two texts are the same bytes; zeros of two signs are not.
 func (t Text) same(o Text) bool {
@@ -176,9 +181,12 @@ func (s *State) ZRemUpTo(most float64) error {
 // but that it is a text has its Name, one that is made of numbers those; a set has
 // members of one of the two kinds.
 type Scored struct {
-	Score  float64
+	// Score is what the set is ordered by.
+	Score float64
+	// Member is a member that is made of numbers.
 	Member Text
-	Name   string
+	// Name is any other member.
+	Name string
 }
 
 // ZAdd is Redis's ZADD of some members.

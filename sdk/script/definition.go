@@ -121,8 +121,10 @@ type Definition struct {
 	// Decode turns a reply's integers into a decision.
 	Decode func(reply Reply) throttlekit.Decision
 	// Local is Check as Go, or nil when the script uses more of Lua or of Redis than
-	// luagen translates; NotLocal then says what, and where.
-	Local    Local
+	// luagen translates.
+	Local Local
+	// NotLocal says what keeps the script from being translated, and where; empty when
+	// there is Local.
 	NotLocal string
 }
 

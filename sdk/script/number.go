@@ -79,9 +79,10 @@ func digits14(x float64) float64 {
 	return rounded
 }
 
-// Write14 is a number as Lua's .. writes it, and Write17 as Redis writes one that a script
-// passes: C's %.14g and %.17g.
+// Write14 is a number as Lua's .. writes it, C's %.14g.
 func Write14(x float64) string { return write(x, 14) }
+
+// Write17 is a number as Redis writes one that a script passes, C's %.17g.
 func Write17(x float64) string { return write(x, 17) }
 
 func write(x float64, digits int) string {

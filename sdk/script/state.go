@@ -136,9 +136,14 @@ var (
 	errRange      = errors.New("ERR min or max is not a float")
 )
 
-// Is reports whether the state holds nothing, or the kind of value that the caller's
-// commands work on.
-func (s *State) IsString() bool    { return s.kind == nothing || s.kind == aString }
-func (s *State) IsRecord() bool    { return s.kind == nothing || s.kind == aRecord }
-func (s *State) IsHash() bool      { return s.kind == nothing || s.kind == aHash }
+// IsString reports whether the state holds a string, or nothing.
+func (s *State) IsString() bool { return s.kind == nothing || s.kind == aString }
+
+// IsRecord reports whether the state holds a hash with named fields, or nothing.
+func (s *State) IsRecord() bool { return s.kind == nothing || s.kind == aRecord }
+
+// IsHash reports whether the state holds a hash with numbers for fields, or nothing.
+func (s *State) IsHash() bool { return s.kind == nothing || s.kind == aHash }
+
+// IsSortedSet reports whether the state holds a sorted set, or nothing.
 func (s *State) IsSortedSet() bool { return s.kind == nothing || s.kind == aSortedSet }

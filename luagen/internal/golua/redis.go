@@ -11,7 +11,6 @@ import (
 type store struct {
 	kind   string // string, record, hash or set
 	fields []string
-	number typ // of the string, or of the fields of a record
 	value  typ // of the fields of a hash
 	member typ // of a set
 }

@@ -18,7 +18,6 @@ type tableBinding struct {
 // tableUse is what all passes know of a table.
 type tableUse struct {
 	view, list bool
-	text       typ // of a list: the members
 }
 
 func (t *translator) use(where place) *tableUse {

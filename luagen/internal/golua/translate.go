@@ -112,7 +112,6 @@ type function struct {
 	result typ
 	fails  bool // returns an error, too
 	writes bool
-	active bool
 }
 
 // binding is what a name stands for in one pass.

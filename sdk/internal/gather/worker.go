@@ -73,6 +73,9 @@ func (w *worker[K, O]) trips() {
 	for {
 		// Before calls are taken: until then their callers may leave, and nothing was sent.
 		err := w.carrier.Board(w.ctx)
+		if err != nil && w.again() {
+			continue
+		}
 		owner, calls := w.begin(err, w.calls)
 		if len(calls) == 0 {
 			return
@@ -92,6 +95,10 @@ func (w *worker[K, O]) trips() {
 
 // park waits for a seat, and reports false when the worker is to end instead.
 func (w *worker[K, O]) park(tick <-chan time.Time) bool {
+	select {
+	case <-tick: // during the trips
+	default:
+	}
 	for {
 		select {
 		case _, ok := <-w.wake:

@@ -57,8 +57,8 @@ var gcraDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "gcra.check",
 		Source: gcraCheckSource,
-		SHA1:   "ed55c1d21dd4a250b9366fa21e55289fb7d09b4d",
-		SHA256: "8e8c7cd0e9a3098b7a59912beb7e969f272685210e7f44ce0c374540e748aa38",
+		SHA1:   "1592e485d1c9e43b5326252a57822b1e73731f61",
+		SHA256: "ce2fe50159d984deb9fcde812d3abab7fa7710c44cce494f40a938c0843b91d6",
 	},
 	Read: script.Script{
 		Name:   "gcra.read",
@@ -69,12 +69,12 @@ var gcraDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "gcra.many",
 		Source: manyHead + gcraCheckSource + gcraRun + manyTail,
-		SHA1:   "aa906c30f0fd67c410442db81a27d241331e1d53",
+		SHA1:   "bace7590627b9bd9e0aca12a76c950a855cdf1db",
 	},
 	Probe: script.Script{
 		Name:   "gcra.probe",
 		Source: gcraWrites + probeHead + gcraCheckSource + gcraRun + probeTail,
-		SHA1:   "08abca7185cf9ba4fe5ee3168f6e46d3842985df",
+		SHA1:   "251b9900732e130b38e35d799534f3e845d718e0",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -90,10 +90,12 @@ local periodMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local burst = tonumber(ARGV[4])
 local cost = tonumber(ARGV[5])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 -- The order of these operations is part of the contract: doubles round, and another
@@ -103,20 +105,24 @@ local tolerance = interval * burst
 local drained = now
 local stored = redis.call('GET', key)
 if stored then
-  drained = math.max(tonumber(stored), now)
+  drained = tonumber(stored)
+  if now > drained then
+    drained = now
+  end
 end
 local nextDrained = drained + interval * cost
 local admittedFrom = nextDrained - tolerance
 
 if now < admittedFrom then
-  local remaining = math.max(0, math.floor((tolerance - (drained - now)) / interval))
-  return {0, burst, remaining, math.ceil(drained), math.ceil(admittedFrom - now)}
+  local remaining = floor((tolerance - (drained - now)) / interval)
+  return {0, burst, remaining > 0 and remaining or 0, ceil(drained), ceil(admittedFrom - now)}
 end
 
+local lifetime = ceil(nextDrained - now)
 -- As a number, so that Redis writes all 17 digits of it.
-redis.call('SET', key, nextDrained, 'PX', math.max(1, math.ceil(nextDrained - now)))
-local remaining = math.max(0, math.floor((tolerance - (nextDrained - now)) / interval))
-return {1, burst, remaining, math.ceil(nextDrained), 0}`
+redis.call('SET', key, nextDrained, 'PX', lifetime > 1 and lifetime or 1)
+local remaining = floor((tolerance - (nextDrained - now)) / interval)
+return {1, burst, remaining > 0 and remaining or 0, ceil(nextDrained), 0}`
 
 // scripts/gcra.read.lua, byte for byte.
 const gcraReadSource = `-- GCRA's state: the instant at which everything spent has drained, as text, or nil.

@@ -49,8 +49,8 @@ var tokenBucketDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "tokenBucket.check",
 		Source: tokenBucketCheckSource,
-		SHA1:   "89011a3ef50dd6d1c62f3d4bb599c04ec58d64f3",
-		SHA256: "c734eb6e8a2be36080344aa8b17d815eb9db7f5a6831cc0f96003f49500b31d5",
+		SHA1:   "dc2e4ad5d7041380fc0dbb202cfbd68b90904ddd",
+		SHA256: "a1fd27c750198ad60132216e9109aab2b432b5203b0991a7b185c87cf0166f95",
 	},
 	Read: script.Script{
 		Name:   "tokenBucket.read",
@@ -61,12 +61,12 @@ var tokenBucketDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "tokenBucket.many",
 		Source: manyHead + tokenBucketCheckSource + tokenBucketRun + manyTail,
-		SHA1:   "0805494c7f0b88b3357779fcd7a51e85dfafff05",
+		SHA1:   "1d0b9f2bdc70e54b7e2f570628fac9fb5e3bc190",
 	},
 	Probe: script.Script{
 		Name:   "tokenBucket.probe",
 		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketRun + probeTail,
-		SHA1:   "0cf7b5ab836555294041afa0ccbfee894dfd5746",
+		SHA1:   "a5534016ac1c29f0a2437dbb53ce37efdb57ca1f",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -81,10 +81,12 @@ local now = tonumber(ARGV[1])
 local capacity = tonumber(ARGV[2])
 local refillPerSec = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 local perMs = refillPerSec / 1000
@@ -92,20 +94,24 @@ local state = redis.call('HMGET', key, 't', 'l')
 local tokens = state[1] and tonumber(state[1]) or capacity
 local last = state[2] and tonumber(state[2]) or now
 -- A clock that stepped back refills nothing.
-local elapsed = math.max(0, now - last)
-tokens = math.min(capacity, tokens + elapsed * perMs)
+local elapsed = now > last and now - last or 0
+tokens = tokens + elapsed * perMs
+tokens = tokens < capacity and tokens or capacity
 
 if tokens < cost then
-  return {0, capacity, math.max(0, math.floor(tokens)),
-    now + math.ceil((capacity - tokens) / perMs), math.ceil((cost - tokens) / perMs)}
+  local remaining = floor(tokens)
+  return {0, capacity, remaining > 0 and remaining or 0,
+    now + ceil((capacity - tokens) / perMs), ceil((cost - tokens) / perMs)}
 end
 
 local left = tokens - cost
 -- As numbers, so that Redis writes all 17 digits of them. A bucket left alone until
 -- it is full needs no state.
 redis.call('HSET', key, 't', left, 'l', now)
-redis.call('PEXPIRE', key, math.max(1, math.ceil(capacity / perMs)))
-return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - left) / perMs), 0}`
+local lifetime = ceil(capacity / perMs)
+redis.call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+local remaining = floor(left)
+return {1, capacity, remaining > 0 and remaining or 0, now + ceil((capacity - left) / perMs), 0}`
 
 // scripts/tokenBucket.read.lua, byte for byte.
 const tokenBucketReadSource = `-- The token bucket's state: tokens held and when they were counted, each text or nil.

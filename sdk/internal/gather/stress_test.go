@@ -19,20 +19,25 @@ import (
 // its caller has its answer or knows that the outcome is unknown; nobody else's was.
 func TestEveryCallHasOneOutcome(t *testing.T) {
 	for _, row := range []struct {
-		name      string
-		settings  gather.Settings
-		boardFail float64
+		name     string
+		settings gather.Settings
+		callers  int
+		fails    float64 // boarding
+		hangs    float64 // before it fails
 	}{
-		{"roomy", gather.Settings{Seats: 2, Limit: 1000, MaxCalls: 256, MaxWeight: 1000}, 0},
-		{"tight bounds", gather.Settings{Seats: 3, Limit: 20, MaxCalls: 4, MaxWeight: 9}, 0},
-		{"boarding fails at random", gather.Settings{Seats: 3, Limit: 1000, MaxCalls: 8, MaxWeight: 20}, 0.3},
-		{"one seat, and boarding fails at random", gather.Settings{Seats: 1, Limit: 1000, MaxCalls: 8, MaxWeight: 20}, 0.3},
+		{"roomy", gather.Settings{Seats: 2, Limit: 1000, MaxCalls: 256, MaxWeight: 1000}, 48, 0, 0},
+		{"tight bounds", gather.Settings{Seats: 3, Limit: 20, MaxCalls: 4, MaxWeight: 9}, 48, 0, 0},
+		{"boarding fails at random", gather.Settings{Seats: 3, Limit: 1000, MaxCalls: 8, MaxWeight: 20}, 48, 0.3, 0.2},
+		{"one seat, and boarding fails at random", gather.Settings{Seats: 1, Limit: 1000, MaxCalls: 8, MaxWeight: 20}, 48, 0.3, 0.2},
+		{"boarding hangs most of the time, and few call", gather.Settings{Seats: 1, Limit: 1000, MaxCalls: 8, MaxWeight: 20}, 4, 0.9, 0.9},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
-			stress(t, row.settings, row.boardFail, seed)
+			s := &sea{fails: row.fails, hangs: row.hangs, seats: int64(row.settings.Seats),
+				random: rand.New(rand.NewPCG(seed, 0)), carried: make([]atomic.Int32, row.callers*each)}
+			s.account(t, row.settings, row.callers, seed)
 		})
 	}
 }
@@ -45,10 +50,11 @@ const (
 	unknown
 )
 
-func stress(t *testing.T, s gather.Settings, boardFail float64, seed uint64) {
-	const callers, each = 48, 250
+// each is how often a caller calls.
+const each = 250
+
+func (sea *sea) account(t *testing.T, s gather.Settings, callers int, seed uint64) {
 	s.Op, s.Patience = "check", 100*time.Microsecond
-	sea := &sea{boardFail: boardFail, seats: int64(s.Seats), random: rand.New(rand.NewPCG(seed, 0)), carried: make([]atomic.Int32, callers*each)}
 	q := gather.New[string](s, func() gather.Carrier[string] { return &ferry{sea: sea} })
 
 	outcomes := make([]int, callers*each)
@@ -133,12 +139,13 @@ func callOnce(t *testing.T, q *gather.Queue[string, string], random *rand.Rand, 
 
 // sea is what the ferries of a stress test share.
 type sea struct {
-	boardFail float64
-	seats     int64
-	carried   []atomic.Int32
-	trips     atomic.Int64
-	under     atomic.Int64
-	held      atomic.Int64
+	fails   float64
+	hangs   float64
+	seats   int64
+	carried []atomic.Int32
+	trips   atomic.Int64
+	under   atomic.Int64
+	held    atomic.Int64
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -164,9 +171,9 @@ type ferry struct {
 }
 
 func (f *ferry) Board(ctx context.Context) error {
-	if f.sea.chance(f.sea.boardFail) {
+	if f.sea.chance(f.sea.fails) {
 		f.Rest()
-		if f.sea.chance(0.2) {
+		if f.sea.chance(f.sea.hangs) {
 			select {
 			case <-ctx.Done():
 				return &throttlekit.Error{Op: "check", Source: throttlekit.SourceTransport, Err: ctx.Err()}

@@ -44,21 +44,13 @@ local stamp = string.format('%.14g-', now)
 if units == 1 then
   call('ZADD', key, now, stamp .. (count + 1))
 else
-  -- Units go in by the batch, since each command costs and unpack has a bound. Writing
-  -- numbers as text is most of the rest: the instant is written once, with all the digits
-  -- that Redis would write, and a rank's tens once in ten ranks.
+  -- Units go in by the batch, since each command costs and unpack has a bound. The
+  -- instant is written once, with all the digits that Redis would write each time.
   local score = string.format('%.17g', now)
-  local digits = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
-  local tens = count > 9 and stamp .. (count - count % 10) / 10 or stamp
   local batch, size = {}, 0
   for i = 1, units do
-    local rank = count + i
-    local digit = rank % 10
-    if digit == 0 then
-      tens = stamp .. rank / 10
-    end
     batch[size + 1] = score
-    batch[size + 2] = tens .. digits[digit + 1]
+    batch[size + 2] = stamp .. (count + i)
     size = size + 2
     if size == 1000 or i == units then
       call('ZADD', key, unpack(batch))

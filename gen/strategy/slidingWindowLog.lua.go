@@ -48,8 +48,8 @@ var slidingWindowLogDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "slidingWindowLog.check",
 		Source: slidingWindowLogCheckSource,
-		SHA1:   "305707df9b7da903678a735325c12b7e51403be9",
-		SHA256: "b53f3b6e5518f3c40e7651fa13c093064fbbe6036eb652ddd32df79f9bade4a3",
+		SHA1:   "1b6db34fd4ab8ac18177c283934222105044c991",
+		SHA256: "10602ca9948fe963877a7dd815c858215a59038916febdbe0cf23ad8d3712471",
 	},
 	Read: script.Script{
 		Name:   "slidingWindowLog.read",
@@ -60,12 +60,12 @@ var slidingWindowLogDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "slidingWindowLog.many",
 		Source: manyHead + slidingWindowLogCheckSource + slidingWindowLogRun + manyTail,
-		SHA1:   "1ca3471b4da7702b156416f34af4e936636c3e2f",
+		SHA1:   "1c53af2d0156c208238ce976018e2b7bc386304c",
 	},
 	Probe: script.Script{
 		Name:   "slidingWindowLog.probe",
 		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogRun + probeTail,
-		SHA1:   "7861c2f82341bc8767ec92b2cac91de6701b64bd",
+		SHA1:   "c3723cd4c481d8f533900cb061d456d8ee1cd626",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -118,21 +118,13 @@ local stamp = string.format('%.14g-', now)
 if units == 1 then
   call('ZADD', key, now, stamp .. (count + 1))
 else
-  -- Units go in by the batch, since each command costs and unpack has a bound. Writing
-  -- numbers as text is most of the rest: the instant is written once, with all the digits
-  -- that Redis would write, and a rank's tens once in ten ranks.
+  -- Units go in by the batch, since each command costs and unpack has a bound. The
+  -- instant is written once, with all the digits that Redis would write each time.
   local score = string.format('%.17g', now)
-  local digits = {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
-  local tens = count > 9 and stamp .. (count - count % 10) / 10 or stamp
   local batch, size = {}, 0
   for i = 1, units do
-    local rank = count + i
-    local digit = rank % 10
-    if digit == 0 then
-      tens = stamp .. rank / 10
-    end
     batch[size + 1] = score
-    batch[size + 2] = tens .. digits[digit + 1]
+    batch[size + 2] = stamp .. (count + i)
     size = size + 2
     if size == 1000 or i == units then
       call('ZADD', key, unpack(batch))

@@ -19,7 +19,7 @@ type Carrier[O any] interface {
 	// Carry makes one trip and sets the outcome of every call. ctx ends when nobody
 	// waits for the trip any more.
 	Carry(ctx context.Context, owner O, calls []*Call)
-	// Rest lets go of what Board got.
+	// Rest lets go of what Board got, if anything.
 	Rest()
 }
 
@@ -47,7 +47,7 @@ type Queue[K comparable, O any] struct {
 	spare       *group[K, O]       // one that ended, for the next
 	idle        []*worker[K, O]    // parked, the latest last
 	crew        []*worker[K, O]    // all of them
-	aboard      int                // workers that have what trips need
+	active      int                // those that are not idle
 	empty       chan struct{}      // made by Close; closed when nothing is left
 }
 

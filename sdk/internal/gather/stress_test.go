@@ -200,8 +200,10 @@ func (f *ferry) Carry(ctx context.Context, _ string, calls []*gather.Call) {
 	f.sea.aboard(1)
 	defer f.sea.aboard(-1)
 	f.sea.trips.Add(1)
+	// As a connection does, whoever still waits: nobody may.
+	var ended error
 	if err := ctx.Err(); err != nil {
-		panic("a trip begins with a context that has ended") // while somebody waits for it
+		ended = &throttlekit.Error{Op: "check", Source: throttlekit.SourceTransport, MayHaveConsumed: true, Err: err}
 	}
 	if f.sea.chance(0.2) {
 		select {
@@ -212,6 +214,8 @@ func (f *ferry) Carry(ctx context.Context, _ string, calls []*gather.Call) {
 	for _, call := range calls {
 		id, _ := strconv.Atoi(call.Key)
 		f.sea.carried[id].Add(1)
-		call.Decision, call.Err = answer(call.Key, call.Cost)
+		if call.Err = ended; ended == nil {
+			call.Decision, call.Err = answer(call.Key, call.Cost)
+		}
 	}
 }

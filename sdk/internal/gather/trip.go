@@ -13,32 +13,26 @@ type trip struct {
 }
 
 // begin fills a worker's trip with the calls whose turn it is; err is why the worker has
-// not what a trip needs. Without calls the worker's seat is given back.
-func (w *worker[K, O]) begin(err error, calls []*Call) (O, []*Call) {
+// not what a trip needs. Without calls the worker's seat is given back, unless boarding
+// failed only because it had been given up, and there are calls for it once more: then
+// the worker is to board again.
+func (w *worker[K, O]) begin(err error, calls []*Call) (owner O, _ []*Call, again bool) {
 	q := w.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w.revive()
-	w.board(err == nil)
-	if err != nil && q.aboard == 0 { // else another worker is on its way back to them
+	if w.revive() && err != nil && q.waiting > 0 {
+		return owner, calls, true
+	}
+	if err != nil && q.active == 1 { // else another worker is on its way to them
 		q.refuse(err)
 	}
-	var owner O
 	if err == nil {
 		owner, calls = q.take(w.trip, calls)
 	}
 	if len(calls) == 0 {
 		w.rest()
 	}
-	return owner, calls
-}
-
-// again reports whether boarding failed only because it had been given up, while there
-// are calls for it once more.
-func (w *worker[K, O]) again() bool {
-	w.queue.mu.Lock()
-	defer w.queue.mu.Unlock()
-	return w.revive() && w.queue.waiting > 0
+	return owner, calls, false
 }
 
 // revive gives a worker whose trip was given up before it had calls another context, so
@@ -52,18 +46,6 @@ func (w *worker[K, O]) revive() bool {
 	return true
 }
 
-// board counts the workers that have what trips need. The caller holds the mutex.
-func (w *worker[K, O]) board(has bool) {
-	if has != w.aboard {
-		w.aboard = has
-		if has {
-			w.queue.aboard++
-		} else {
-			w.queue.aboard--
-		}
-	}
-}
-
 // take fills t with calls of the group whose turn it is. The caller holds the mutex.
 func (q *Queue[K, O]) take(t *trip, calls []*Call) (O, []*Call) {
 	g := q.first
@@ -73,9 +55,10 @@ func (q *Queue[K, O]) take(t *trip, calls []*Call) (O, []*Call) {
 	}
 	owner, weight := g.owner, int64(0)
 	for c := g.first; c != nil && len(calls) < q.settings.MaxCalls; c = g.first {
-		if weight += c.Weight; len(calls) > 0 && weight > q.settings.MaxWeight {
+		if len(calls) > 0 && c.Weight > q.settings.MaxWeight-weight {
 			break
 		}
+		weight += c.Weight
 		g.remove(c)
 		c.trip = t
 		calls = append(calls, c)
@@ -121,9 +104,9 @@ func (w *worker[K, O]) finish() {
 // mutex.
 func (w *worker[K, O]) rest() {
 	q := w.queue
-	w.board(false)
 	w.trip.over = true
 	w.rested = false
+	q.active--
 	q.free++
 	w.revive()
 	if w.dead = q.closed(); w.dead {

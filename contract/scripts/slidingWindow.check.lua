@@ -8,59 +8,73 @@ local windowMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
 local buckets = tonumber(ARGV[5])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 local width = windowMs / buckets
 local slots = buckets + 1
-local current = math.floor(now / width)
+local current = floor(now / width)
 
 -- One HGETALL, since most slots of a quiet key do not exist.
-local ring = {}
 local flat = redis.call('HGETALL', key)
+local ring = {}
 for i = 1, #flat, 2 do
   ring[tonumber(flat[i])] = flat[i + 1]
 end
-local function count(number)
-  local slot = ring[number % slots]
-  if not slot then
-    return 0
+-- Oldest first: counts may be fractions, whose sum depends on the order. This loop is
+-- what the check costs, hence no function in it, and none of it for a new key.
+local leaving, whole, newest = 0, 0, 0
+if flat[1] then
+  local find, sub = string.find, string.sub
+  for back = buckets, 0, -1 do
+    local number = current - back
+    local slot = ring[number % slots]
+    if slot then
+      local colon = find(slot, ':', 1, true)
+      if tonumber(sub(slot, 1, colon - 1)) == number then
+        local count = tonumber(sub(slot, colon + 1))
+        if back == buckets then
+          leaving = count
+        else
+          whole = whole + count
+          if back == 0 then
+            newest = count
+          end
+        end
+      end
+    end
   end
-  local colon = string.find(slot, ':', 1, true)
-  if tonumber(string.sub(slot, 1, colon - 1)) ~= number then
-    return 0
-  end
-  return tonumber(string.sub(slot, colon + 1))
 end
-
--- Oldest first: counts may be fractions, whose sum depends on the order.
-local whole = 0
-for back = buckets - 1, 0, -1 do
-  whole = whole + count(current - back)
-end
-local leaving = count(current - buckets)
-local elapsed = math.max(0, now - current * width)
-local share = math.max(0, math.min(1, (width - elapsed) / width))
+local currentEnd = (current + 1) * width
+local elapsed = now - current * width
+elapsed = elapsed > 0 and elapsed or 0
+local share = (width - elapsed) / width
+share = share < 1 and share or 1
+share = share > 0 and share or 0
 local fading = leaving * share
 local used = whole + fading
 local usedAfter = used + cost
-local resetAt = math.ceil((current + 1) * width + windowMs)
+local resetAt = ceil(currentEnd + windowMs)
 
 if usedAfter > limit then
   local over = usedAfter - limit
   local retryAfter
   if leaving > 0 and over <= fading then
-    retryAfter = math.ceil(over * width / leaving) -- it fades away in time
+    retryAfter = ceil(over * width / leaving) -- it fades away in time
   else
-    retryAfter = math.ceil((current + 1) * width - now) -- look again in the next bucket
+    retryAfter = ceil(currentEnd - now) -- look again in the next bucket
   end
-  return {0, limit, math.max(0, math.floor(limit - used)), resetAt, math.max(1, retryAfter)}
+  local remaining = floor(limit - used)
+  return {0, limit, remaining > 0 and remaining or 0, resetAt, retryAfter > 1 and retryAfter or 1}
 end
 
 -- %.14g is how Lua itself writes a number into text, and part of the stored bytes.
-redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, count(current) + cost))
-redis.call('PEXPIRE', key, math.ceil(windowMs + width))
-return {1, limit, math.max(0, math.floor(limit - usedAfter)), resetAt, 0}
+redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, newest + cost))
+redis.call('PEXPIRE', key, ceil(windowMs + width))
+local remaining = floor(limit - usedAfter)
+return {1, limit, remaining > 0 and remaining or 0, resetAt, 0}

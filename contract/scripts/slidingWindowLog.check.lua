@@ -6,46 +6,56 @@ local now = tonumber(ARGV[1])
 local windowMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
+local call = redis.call
+local ceil = math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local units = math.ceil(cost) -- a part of a unit is remembered as a whole one
+local units = ceil(cost) -- a part of a unit is remembered as a whole one
 
-redis.call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
-local count = redis.call('ZCARD', key)
-
-local function instantAt(rank)
-  return tonumber(redis.call('ZRANGE', key, rank, rank, 'WITHSCORES')[2])
-end
+call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
+local count = call('ZCARD', key)
 
 if count + units > limit then
-  local remaining = math.max(0, limit - count)
+  local remaining = limit - count
+  remaining = remaining > 0 and remaining or 0
   if count == 0 then
-    return {0, limit, remaining, math.ceil(now + windowMs), windowMs}
+    return {0, limit, remaining, ceil(now + windowMs), windowMs}
   end
   -- The check fits once so many of the oldest units have left.
-  local leaving = math.min(count, math.max(1, math.ceil(count + units - limit)))
-  local oldest = instantAt(0)
+  local leaving = ceil(count + units - limit)
+  leaving = leaving > 1 and leaving or 1
+  leaving = leaving < count and leaving or count
+  local oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
   local last = oldest
   if leaving > 1 then
-    last = instantAt(leaving - 1)
+    last = tonumber(call('ZRANGE', key, leaving - 1, leaving - 1, 'WITHSCORES')[2])
   end
-  return {0, limit, remaining, math.ceil(oldest + windowMs), math.max(1, math.ceil(last + windowMs - now))}
+  local retryAfter = ceil(last + windowMs - now)
+  return {0, limit, remaining, ceil(oldest + windowMs), retryAfter > 1 and retryAfter or 1}
 end
 
 -- %.14g is how Lua itself writes a number into text, and part of the stored bytes.
--- Units go in by the batch, since each command costs and unpack has a bound.
 local stamp = string.format('%.14g-', now)
-local batch = {}
-for i = 1, units do
-  batch[#batch + 1] = now
-  batch[#batch + 1] = stamp .. (count + i)
-  if #batch == 1000 or i == units then
-    redis.call('ZADD', key, unpack(batch))
-    batch = {}
+if units == 1 then
+  call('ZADD', key, now, stamp .. (count + 1))
+else
+  -- Units go in by the batch, since each command costs and unpack has a bound. The
+  -- instant is written once, with all the digits that Redis would write each time.
+  local score = string.format('%.17g', now)
+  local batch, size = {}, 0
+  for i = 1, units do
+    batch[size + 1] = score
+    batch[size + 2] = stamp .. (count + i)
+    size = size + 2
+    if size == 1000 or i == units then
+      call('ZADD', key, unpack(batch))
+      batch, size = {}, 0
+    end
   end
 end
 -- Read back rather than reckoned: after a step back of the clock a member may have
@@ -53,7 +63,9 @@ end
 -- at once what expires within the millisecond.
 local oldest = now
 if count > 0 then
-  oldest = instantAt(0)
+  oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 end
-redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
-return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}
+local lifetime = ceil(windowMs)
+call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+local remaining = limit - (count + units)
+return {1, limit, remaining > 0 and remaining or 0, ceil(oldest + windowMs), 0}

@@ -6,10 +6,12 @@ local now = tonumber(ARGV[1])
 local capacity = tonumber(ARGV[2])
 local refillPerSec = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 local perMs = refillPerSec / 1000
@@ -17,17 +19,21 @@ local state = redis.call('HMGET', key, 't', 'l')
 local tokens = state[1] and tonumber(state[1]) or capacity
 local last = state[2] and tonumber(state[2]) or now
 -- A clock that stepped back refills nothing.
-local elapsed = math.max(0, now - last)
-tokens = math.min(capacity, tokens + elapsed * perMs)
+local elapsed = now > last and now - last or 0
+tokens = tokens + elapsed * perMs
+tokens = tokens < capacity and tokens or capacity
 
 if tokens < cost then
-  return {0, capacity, math.max(0, math.floor(tokens)),
-    now + math.ceil((capacity - tokens) / perMs), math.ceil((cost - tokens) / perMs)}
+  local remaining = floor(tokens)
+  return {0, capacity, remaining > 0 and remaining or 0,
+    now + ceil((capacity - tokens) / perMs), ceil((cost - tokens) / perMs)}
 end
 
 local left = tokens - cost
 -- As numbers, so that Redis writes all 17 digits of them. A bucket left alone until
 -- it is full needs no state.
 redis.call('HSET', key, 't', left, 'l', now)
-redis.call('PEXPIRE', key, math.max(1, math.ceil(capacity / perMs)))
-return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - left) / perMs), 0}
+local lifetime = ceil(capacity / perMs)
+redis.call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+local remaining = floor(left)
+return {1, capacity, remaining > 0 and remaining or 0, now + ceil((capacity - left) / perMs), 0}

@@ -58,8 +58,8 @@ var gcraDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "gcra.check",
 		Source: gcraCheckSource,
-		SHA1:   "ed55c1d21dd4a250b9366fa21e55289fb7d09b4d",
-		SHA256: "8e8c7cd0e9a3098b7a59912beb7e969f272685210e7f44ce0c374540e748aa38",
+		SHA1:   "1592e485d1c9e43b5326252a57822b1e73731f61",
+		SHA256: "ce2fe50159d984deb9fcde812d3abab7fa7710c44cce494f40a938c0843b91d6",
 	},
 	Read: script.Script{
 		Name:   "gcra.read",
@@ -70,12 +70,12 @@ var gcraDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "gcra.many",
 		Source: manyHead + gcraCheckSource + gcraRun + manyTail,
-		SHA1:   "aa906c30f0fd67c410442db81a27d241331e1d53",
+		SHA1:   "bace7590627b9bd9e0aca12a76c950a855cdf1db",
 	},
 	Probe: script.Script{
 		Name:   "gcra.probe",
 		Source: gcraWrites + probeHead + gcraCheckSource + gcraRun + probeTail,
-		SHA1:   "08abca7185cf9ba4fe5ee3168f6e46d3842985df",
+		SHA1:   "251b9900732e130b38e35d799534f3e845d718e0",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -92,10 +92,12 @@ local periodMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local burst = tonumber(ARGV[4])
 local cost = tonumber(ARGV[5])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 -- The order of these operations is part of the contract: doubles round, and another
@@ -105,20 +107,24 @@ local tolerance = interval * burst
 local drained = now
 local stored = redis.call('GET', key)
 if stored then
-  drained = math.max(tonumber(stored), now)
+  drained = tonumber(stored)
+  if now > drained then
+    drained = now
+  end
 end
 local nextDrained = drained + interval * cost
 local admittedFrom = nextDrained - tolerance
 
 if now < admittedFrom then
-  local remaining = math.max(0, math.floor((tolerance - (drained - now)) / interval))
-  return {0, burst, remaining, math.ceil(drained), math.ceil(admittedFrom - now)}
+  local remaining = floor((tolerance - (drained - now)) / interval)
+  return {0, burst, remaining > 0 and remaining or 0, ceil(drained), ceil(admittedFrom - now)}
 end
 
+local lifetime = ceil(nextDrained - now)
 -- As a number, so that Redis writes all 17 digits of it.
-redis.call('SET', key, nextDrained, 'PX', math.max(1, math.ceil(nextDrained - now)))
-local remaining = math.max(0, math.floor((tolerance - (nextDrained - now)) / interval))
-return {1, burst, remaining, math.ceil(nextDrained), 0}`
+redis.call('SET', key, nextDrained, 'PX', lifetime > 1 and lifetime or 1)
+local remaining = floor((tolerance - (nextDrained - now)) / interval)
+return {1, burst, remaining > 0 and remaining or 0, ceil(nextDrained), 0}`
 
 // scripts/gcra.read.lua, byte for byte.
 const gcraReadSource = `-- GCRA's state: the instant at which everything spent has drained, as text, or nil.
@@ -157,49 +163,68 @@ func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
 	// 9: local cost = tonumber(ARGV[5])
 	cost := in.Cost
 
-	// 11: if now == 0 then -- 0 asks for the server's own clock
+	// 13: if now == 0 then -- 0 asks for the server's own clock
 	if now == 0 {
-		// 12: local time = redis.call('TIME')
+		// 14: local time = redis.call('TIME')
 		timeSeconds, timeMicros := in.Time()
-		// 13: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		// 15: now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
 	}
 
-	// 18: local interval = periodMs / limit
+	// 20: local interval = periodMs / limit
 	interval := periodMs / limit
-	// 19: local tolerance = interval * burst
+	// 21: local tolerance = interval * burst
 	tolerance := float64(interval * burst)
-	// 20: local drained = now
+	// 22: local drained = now
 	drained := now
-	// 21: local stored = redis.call('GET', key)
+	// 23: local stored = redis.call('GET', key)
 	stored, hasStored := s.Get()
-	// 22: if stored then
+	// 24: if stored then
 	if hasStored {
-		// 23: drained = math.max(tonumber(stored), now)
-		drained = script.Max(stored, now)
+		// 25: drained = tonumber(stored)
+		drained = stored
+		// 26: if now > drained then
+		if now > drained {
+			// 27: drained = now
+			drained = now
+		}
 	}
-	// 25: local nextDrained = drained + interval * cost
+	// 30: local nextDrained = drained + interval * cost
 	nextDrained := drained + float64(interval*cost)
-	// 26: local admittedFrom = nextDrained - tolerance
+	// 31: local admittedFrom = nextDrained - tolerance
 	admittedFrom := nextDrained - tolerance
 
-	// 28: if now < admittedFrom then
+	// 33: if now < admittedFrom then
 	if now < admittedFrom {
-		// 29: local remaining = math.max(0, math.floor((tolerance - (drained - now)) / interval))
-		remaining := script.Max(0, math.Floor((tolerance-(drained-now))/interval))
-		// 30: return {0, burst, remaining, math.ceil(drained), math.ceil(admittedFrom - now)}
-		return script.Numbers{0, burst, remaining, math.Ceil(drained), math.Ceil(admittedFrom - now)}, nil
+		// 34: local remaining = floor((tolerance - (drained - now)) / interval)
+		remaining := math.Floor((tolerance - (drained - now)) / interval)
+		// 35: return {0, burst, remaining > 0 and remaining or 0, ceil(drained), ceil(admittedFrom - now)}
+		chosen := 0.0
+		if remaining > 0 {
+			chosen = remaining
+		}
+		return script.Numbers{0, burst, chosen, math.Ceil(drained), math.Ceil(admittedFrom - now)}, nil
 	}
 
-	// 34: redis.call('SET', key, nextDrained, 'PX', math.max(1, math.ceil(nextDrained - now)))
+	// 38: local lifetime = ceil(nextDrained - now)
+	lifetime := math.Ceil(nextDrained - now)
+	// 40: redis.call('SET', key, nextDrained, 'PX', lifetime > 1 and lifetime or 1)
+	chosen := 1.0
+	if lifetime > 1 {
+		chosen = lifetime
+	}
 	if in.Dry {
 		return script.Numbers{}, script.ErrAdmitted
 	}
-	if err := s.SetPX(in.Clock, nextDrained, script.Max(1, math.Ceil(nextDrained-now))); err != nil {
+	if err := s.SetPX(in.Clock, nextDrained, chosen); err != nil {
 		return script.Numbers{}, err
 	}
-	// 35: local remaining = math.max(0, math.floor((tolerance - (nextDrained - now)) / interval))
-	remaining := script.Max(0, math.Floor((tolerance-(nextDrained-now))/interval))
-	// 36: return {1, burst, remaining, math.ceil(nextDrained), 0}
-	return script.Numbers{1, burst, remaining, math.Ceil(nextDrained), 0}, nil
+	// 41: local remaining = floor((tolerance - (nextDrained - now)) / interval)
+	remaining := math.Floor((tolerance - (nextDrained - now)) / interval)
+	// 42: return {1, burst, remaining > 0 and remaining or 0, ceil(nextDrained), 0}
+	chosen2 := 0.0
+	if remaining > 0 {
+		chosen2 = remaining
+	}
+	return script.Numbers{1, burst, chosen2, math.Ceil(nextDrained), 0}, nil
 }

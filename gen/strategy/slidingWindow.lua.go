@@ -59,8 +59,8 @@ var slidingWindowDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "slidingWindow.check",
 		Source: slidingWindowCheckSource,
-		SHA1:   "9b46dded7082fd5adeb2dcb78a533707102dd276",
-		SHA256: "9090b244e88f3b07780a05c532592bbad29b4eb7dcd516b83bd9f2dbe8f7e360",
+		SHA1:   "a62bbf22f2abd6012440bc1fd96f289a841e16f7",
+		SHA256: "dc65d9387e5ed5d1060bd314be08df31e2dd61c9bfe47edf72108c04868c9941",
 	},
 	Read: script.Script{
 		Name:   "slidingWindow.read",
@@ -71,12 +71,12 @@ var slidingWindowDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "slidingWindow.many",
 		Source: manyHead + slidingWindowCheckSource + slidingWindowRun + manyTail,
-		SHA1:   "df58f73d4b6eee61a46df44d6a17b4bc42fe8437",
+		SHA1:   "22fc1cff9018a04075fb195e445353f9e7c945c2",
 	},
 	Probe: script.Script{
 		Name:   "slidingWindow.probe",
 		Source: slidingWindowWrites + probeHead + slidingWindowCheckSource + slidingWindowRun + probeTail,
-		SHA1:   "d196ecb0b6ee5b1700ba7108caec2bd77789477d",
+		SHA1:   "0b23a3fe98c182eea6d7dff0a88426c4295050f4",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -94,62 +94,76 @@ local windowMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
 local buckets = tonumber(ARGV[5])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 local width = windowMs / buckets
 local slots = buckets + 1
-local current = math.floor(now / width)
+local current = floor(now / width)
 
 -- One HGETALL, since most slots of a quiet key do not exist.
-local ring = {}
 local flat = redis.call('HGETALL', key)
+local ring = {}
 for i = 1, #flat, 2 do
   ring[tonumber(flat[i])] = flat[i + 1]
 end
-local function count(number)
-  local slot = ring[number % slots]
-  if not slot then
-    return 0
+-- Oldest first: counts may be fractions, whose sum depends on the order. This loop is
+-- what the check costs, hence no function in it, and none of it for a new key.
+local leaving, whole, newest = 0, 0, 0
+if flat[1] then
+  local find, sub = string.find, string.sub
+  for back = buckets, 0, -1 do
+    local number = current - back
+    local slot = ring[number % slots]
+    if slot then
+      local colon = find(slot, ':', 1, true)
+      if tonumber(sub(slot, 1, colon - 1)) == number then
+        local count = tonumber(sub(slot, colon + 1))
+        if back == buckets then
+          leaving = count
+        else
+          whole = whole + count
+          if back == 0 then
+            newest = count
+          end
+        end
+      end
+    end
   end
-  local colon = string.find(slot, ':', 1, true)
-  if tonumber(string.sub(slot, 1, colon - 1)) ~= number then
-    return 0
-  end
-  return tonumber(string.sub(slot, colon + 1))
 end
-
--- Oldest first: counts may be fractions, whose sum depends on the order.
-local whole = 0
-for back = buckets - 1, 0, -1 do
-  whole = whole + count(current - back)
-end
-local leaving = count(current - buckets)
-local elapsed = math.max(0, now - current * width)
-local share = math.max(0, math.min(1, (width - elapsed) / width))
+local currentEnd = (current + 1) * width
+local elapsed = now - current * width
+elapsed = elapsed > 0 and elapsed or 0
+local share = (width - elapsed) / width
+share = share < 1 and share or 1
+share = share > 0 and share or 0
 local fading = leaving * share
 local used = whole + fading
 local usedAfter = used + cost
-local resetAt = math.ceil((current + 1) * width + windowMs)
+local resetAt = ceil(currentEnd + windowMs)
 
 if usedAfter > limit then
   local over = usedAfter - limit
   local retryAfter
   if leaving > 0 and over <= fading then
-    retryAfter = math.ceil(over * width / leaving) -- it fades away in time
+    retryAfter = ceil(over * width / leaving) -- it fades away in time
   else
-    retryAfter = math.ceil((current + 1) * width - now) -- look again in the next bucket
+    retryAfter = ceil(currentEnd - now) -- look again in the next bucket
   end
-  return {0, limit, math.max(0, math.floor(limit - used)), resetAt, math.max(1, retryAfter)}
+  local remaining = floor(limit - used)
+  return {0, limit, remaining > 0 and remaining or 0, resetAt, retryAfter > 1 and retryAfter or 1}
 end
 
 -- %.14g is how Lua itself writes a number into text, and part of the stored bytes.
-redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, count(current) + cost))
-redis.call('PEXPIRE', key, math.ceil(windowMs + width))
-return {1, limit, math.max(0, math.floor(limit - usedAfter)), resetAt, 0}`
+redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, newest + cost))
+redis.call('PEXPIRE', key, ceil(windowMs + width))
+local remaining = floor(limit - usedAfter)
+return {1, limit, remaining > 0 and remaining or 0, resetAt, 0}`
 
 // scripts/slidingWindow.read.lua, byte for byte.
 const slidingWindowReadSource = `-- The sliding window's state: field, value, field, value, ... of its ring; empty when
@@ -187,92 +201,136 @@ func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error
 	// 10: local buckets = tonumber(ARGV[5])
 	buckets := in.Params[2]
 
-	// 12: if now == 0 then -- 0 asks for the server's own clock
+	// 14: if now == 0 then -- 0 asks for the server's own clock
 	if now == 0 {
-		// 13: local time = redis.call('TIME')
+		// 15: local time = redis.call('TIME')
 		timeSeconds, timeMicros := in.Time()
-		// 14: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		// 16: now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
 	}
 
-	// 17: local width = windowMs / buckets
+	// 19: local width = windowMs / buckets
 	width := windowMs / buckets
-	// 18: local slots = buckets + 1
+	// 20: local slots = buckets + 1
 	slots := buckets + 1
-	// 19: local current = math.floor(now / width)
+	// 21: local current = floor(now / width)
 	current := math.Floor(now / width)
 
-	// 24: for i = 1, #flat, 2 do
+	// 26: for i = 1, #flat, 2 do
 	if s.HNaN() {
 		return script.Numbers{}, script.ErrIndex
 	}
-	// 27: local function count(number)
-	count := func(number float64) float64 {
-		// 28: local slot = ring[number % slots]
-		slot, hasSlot := s.HGet(script.Mod(number, slots))
-		// 29: if not slot then
-		if !hasSlot {
-			// 30: return 0
-			return 0
-		}
-		// 33: if tonumber(string.sub(slot, 1, colon - 1)) ~= number then
-		if slot.A != number {
-			// 34: return 0
-			return 0
-		}
-		// 36: return tonumber(string.sub(slot, colon + 1))
-		return slot.B
-	}
-
-	// 40: local whole = 0
+	// 31: local leaving, whole, newest = 0, 0, 0
+	leaving := 0.0
 	whole := 0.0
-	// 41: for back = buckets - 1, 0, -1 do
-	for back := script.From(buckets-1, -1); back >= 0; back-- {
-		// 42: whole = whole + count(current - back)
-		whole = whole + count(current-back)
+	newest := 0.0
+	// 32: if flat[1] then
+	if s.HLen() > 0 {
+		// 34: for back = buckets, 0, -1 do
+		for back := script.From(buckets, -1); back >= 0; back-- {
+			// 35: local number = current - back
+			number := current - back
+			// 36: local slot = ring[number % slots]
+			slot, hasSlot := s.HGet(script.Mod(number, slots))
+			// 37: if slot then
+			if hasSlot {
+				// 39: if tonumber(sub(slot, 1, colon - 1)) == number then
+				if slot.A == number {
+					// 40: local count = tonumber(sub(slot, colon + 1))
+					count := slot.B
+					// 41: if back == buckets then
+					if back == buckets {
+						// 42: leaving = count
+						leaving = count
+					} else {
+						// 44: whole = whole + count
+						whole = whole + count
+						// 45: if back == 0 then
+						if back == 0 {
+							// 46: newest = count
+							newest = count
+						}
+					}
+				}
+			}
+		}
 	}
-	// 44: local leaving = count(current - buckets)
-	leaving := count(current - buckets)
-	// 45: local elapsed = math.max(0, now - current * width)
-	elapsed := script.Max(0, now-float64(current*width))
-	// 46: local share = math.max(0, math.min(1, (width - elapsed) / width))
-	share := script.Max(0, script.Min(1, (width-elapsed)/width))
-	// 47: local fading = leaving * share
+	// 53: local currentEnd = (current + 1) * width
+	currentEnd := float64((current + 1) * width)
+	// 54: local elapsed = now - current * width
+	elapsed := now - float64(current*width)
+	// 55: elapsed = elapsed > 0 and elapsed or 0
+	elapsed2 := 0.0
+	if elapsed > 0 {
+		elapsed2 = elapsed
+	}
+	elapsed = elapsed2
+	// 56: local share = (width - elapsed) / width
+	share := (width - elapsed) / width
+	// 57: share = share < 1 and share or 1
+	share2 := 1.0
+	if share < 1 {
+		share2 = share
+	}
+	share = share2
+	// 58: share = share > 0 and share or 0
+	share3 := 0.0
+	if share > 0 {
+		share3 = share
+	}
+	share = share3
+	// 59: local fading = leaving * share
 	fading := float64(leaving * share)
-	// 48: local used = whole + fading
+	// 60: local used = whole + fading
 	used := whole + fading
-	// 49: local usedAfter = used + cost
+	// 61: local usedAfter = used + cost
 	usedAfter := used + cost
-	// 50: local resetAt = math.ceil((current + 1) * width + windowMs)
-	resetAt := math.Ceil(float64((current+1)*width) + windowMs)
+	// 62: local resetAt = ceil(currentEnd + windowMs)
+	resetAt := math.Ceil(currentEnd + windowMs)
 
-	// 52: if usedAfter > limit then
+	// 64: if usedAfter > limit then
 	if usedAfter > limit {
-		// 53: local over = usedAfter - limit
+		// 65: local over = usedAfter - limit
 		over := usedAfter - limit
-		// 54: local retryAfter
+		// 66: local retryAfter
 		retryAfter := 0.0
-		// 55: if leaving > 0 and over <= fading then
+		// 67: if leaving > 0 and over <= fading then
 		if leaving > 0 && over <= fading {
-			// 56: retryAfter = math.ceil(over * width / leaving) -- it fades away in time
+			// 68: retryAfter = ceil(over * width / leaving) -- it fades away in time
 			retryAfter = math.Ceil(float64(over*width) / leaving)
 		} else {
-			// 58: retryAfter = math.ceil((current + 1) * width - now) -- look again in the next bucket
-			retryAfter = math.Ceil(float64((current+1)*width) - now)
+			// 70: retryAfter = ceil(currentEnd - now) -- look again in the next bucket
+			retryAfter = math.Ceil(currentEnd - now)
 		}
-		// 60: return {0, limit, math.max(0, math.floor(limit - used)), resetAt, math.max(1, retryAfter)}
-		return script.Numbers{0, limit, script.Max(0, math.Floor(limit-used)), resetAt, script.Max(1, retryAfter)}, nil
+		// 72: local remaining = floor(limit - used)
+		remaining := math.Floor(limit - used)
+		// 73: return {0, limit, remaining > 0 and remaining or 0, resetAt, retryAfter > 1 and retryAfter or 1}
+		chosen := 0.0
+		if remaining > 0 {
+			chosen = remaining
+		}
+		chosen2 := 1.0
+		if retryAfter > 1 {
+			chosen2 = retryAfter
+		}
+		return script.Numbers{0, limit, chosen, resetAt, chosen2}, nil
 	}
 
-	// 64: redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, count(current) + cost))
+	// 77: redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, newest + cost))
 	if in.Dry {
 		return script.Numbers{}, script.ErrAdmitted
 	}
-	s.HSet(script.Mod(current, slots), script.Text{A: script.Digits14(current), B: script.Digits14(count(current) + cost)})
-	// 65: redis.call('PEXPIRE', key, math.ceil(windowMs + width))
+	s.HSet(script.Mod(current, slots), script.Text{A: script.Digits14(current), B: script.Digits14(newest + cost)})
+	// 78: redis.call('PEXPIRE', key, ceil(windowMs + width))
 	if err := s.PExpire(in.Clock, math.Ceil(windowMs+width)); err != nil {
 		return script.Numbers{}, err
 	}
-	// 66: return {1, limit, math.max(0, math.floor(limit - usedAfter)), resetAt, 0}
-	return script.Numbers{1, limit, script.Max(0, math.Floor(limit-usedAfter)), resetAt, 0}, nil
+	// 79: local remaining = floor(limit - usedAfter)
+	remaining := math.Floor(limit - usedAfter)
+	// 80: return {1, limit, remaining > 0 and remaining or 0, resetAt, 0}
+	chosen := 0.0
+	if remaining > 0 {
+		chosen = remaining
+	}
+	return script.Numbers{1, limit, chosen, resetAt, 0}, nil
 }

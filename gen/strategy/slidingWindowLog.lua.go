@@ -43,14 +43,14 @@ var slidingWindowLogDefinition = script.Definition{
 	Argv:          []string{"now", "windowMs", "limit", "cost"},
 	ReportedLimit: "limit",
 	Work: []script.Term{
-		{Steps: 7},
+		{Steps: 8},
 		{Steps: 2, Per: []string{"cost"}},
 	},
 	Check: script.Script{
 		Name:   "slidingWindowLog.check",
 		Source: slidingWindowLogCheckSource,
-		SHA1:   "7e5c963da5d4ea02f46b643fb1c120a20d724bfc",
-		SHA256: "9207c9be1d62d0b55c79a51924f9b17b517cc705a0a3e98a8dc9a3d60eaca9cd",
+		SHA1:   "1b6db34fd4ab8ac18177c283934222105044c991",
+		SHA256: "10602ca9948fe963877a7dd815c858215a59038916febdbe0cf23ad8d3712471",
 	},
 	Read: script.Script{
 		Name:   "slidingWindowLog.read",
@@ -61,12 +61,12 @@ var slidingWindowLogDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "slidingWindowLog.many",
 		Source: manyHead + slidingWindowLogCheckSource + slidingWindowLogRun + manyTail,
-		SHA1:   "e8ab78f350a1a1624cc7dbcf8978d24bd78e4859",
+		SHA1:   "1c53af2d0156c208238ce976018e2b7bc386304c",
 	},
 	Probe: script.Script{
 		Name:   "slidingWindowLog.probe",
 		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogRun + probeTail,
-		SHA1:   "45c0e52f537eb8958c61a78650969509ef50e993",
+		SHA1:   "c3723cd4c481d8f533900cb061d456d8ee1cd626",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -82,46 +82,56 @@ local now = tonumber(ARGV[1])
 local windowMs = tonumber(ARGV[2])
 local limit = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
+local call = redis.call
+local ceil = math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local units = math.ceil(cost) -- a part of a unit is remembered as a whole one
+local units = ceil(cost) -- a part of a unit is remembered as a whole one
 
-redis.call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
-local count = redis.call('ZCARD', key)
-
-local function instantAt(rank)
-  return tonumber(redis.call('ZRANGE', key, rank, rank, 'WITHSCORES')[2])
-end
+call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
+local count = call('ZCARD', key)
 
 if count + units > limit then
-  local remaining = math.max(0, limit - count)
+  local remaining = limit - count
+  remaining = remaining > 0 and remaining or 0
   if count == 0 then
-    return {0, limit, remaining, math.ceil(now + windowMs), windowMs}
+    return {0, limit, remaining, ceil(now + windowMs), windowMs}
   end
   -- The check fits once so many of the oldest units have left.
-  local leaving = math.min(count, math.max(1, math.ceil(count + units - limit)))
-  local oldest = instantAt(0)
+  local leaving = ceil(count + units - limit)
+  leaving = leaving > 1 and leaving or 1
+  leaving = leaving < count and leaving or count
+  local oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
   local last = oldest
   if leaving > 1 then
-    last = instantAt(leaving - 1)
+    last = tonumber(call('ZRANGE', key, leaving - 1, leaving - 1, 'WITHSCORES')[2])
   end
-  return {0, limit, remaining, math.ceil(oldest + windowMs), math.max(1, math.ceil(last + windowMs - now))}
+  local retryAfter = ceil(last + windowMs - now)
+  return {0, limit, remaining, ceil(oldest + windowMs), retryAfter > 1 and retryAfter or 1}
 end
 
 -- %.14g is how Lua itself writes a number into text, and part of the stored bytes.
--- Units go in by the batch, since each command costs and unpack has a bound.
 local stamp = string.format('%.14g-', now)
-local batch = {}
-for i = 1, units do
-  batch[#batch + 1] = now
-  batch[#batch + 1] = stamp .. (count + i)
-  if #batch == 1000 or i == units then
-    redis.call('ZADD', key, unpack(batch))
-    batch = {}
+if units == 1 then
+  call('ZADD', key, now, stamp .. (count + 1))
+else
+  -- Units go in by the batch, since each command costs and unpack has a bound. The
+  -- instant is written once, with all the digits that Redis would write each time.
+  local score = string.format('%.17g', now)
+  local batch, size = {}, 0
+  for i = 1, units do
+    batch[size + 1] = score
+    batch[size + 2] = stamp .. (count + i)
+    size = size + 2
+    if size == 1000 or i == units then
+      call('ZADD', key, unpack(batch))
+      batch, size = {}, 0
+    end
   end
 end
 -- Read back rather than reckoned: after a step back of the clock a member may have
@@ -129,10 +139,12 @@ end
 -- at once what expires within the millisecond.
 local oldest = now
 if count > 0 then
-  oldest = instantAt(0)
+  oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 end
-redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
-return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}`
+local lifetime = ceil(windowMs)
+call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+local remaining = limit - (count + units)
+return {1, limit, remaining > 0 and remaining or 0, ceil(oldest + windowMs), 0}`
 
 // scripts/slidingWindowLog.read.lua, byte for byte.
 const slidingWindowLogReadSource = `-- The log's state: member, instant, member, instant, ... oldest first.
@@ -169,116 +181,162 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 	// 8: local cost = tonumber(ARGV[4])
 	cost := in.Cost
 
-	// 10: if now == 0 then -- 0 asks for the server's own clock
+	// 13: if now == 0 then -- 0 asks for the server's own clock
 	if now == 0 {
-		// 11: local time = redis.call('TIME')
+		// 14: local time = call('TIME')
 		timeSeconds, timeMicros := in.Time()
-		// 12: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		// 15: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
 	}
 
-	// 15: local units = math.ceil(cost) -- a part of a unit is remembered as a whole one
+	// 18: local units = ceil(cost) -- a part of a unit is remembered as a whole one
 	units := math.Ceil(cost)
 
-	// 17: redis.call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
+	// 20: call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
 	if err := s.ZRemUpTo(now - windowMs); err != nil {
 		return script.Numbers{}, err
 	}
-	// 18: local count = redis.call('ZCARD', key)
+	// 21: local count = call('ZCARD', key)
 	count := s.ZCard()
 
-	// 20: local function instantAt(rank)
-	instantAt := func(rank float64) (float64, bool, error) {
-		// 21: return tonumber(redis.call('ZRANGE', key, rank, rank, 'WITHSCORES')[2])
-		score, hasScore, err := s.ZScore(rank)
-		if err != nil {
-			return 0.0, false, err
-		}
-		return score, hasScore, nil
-	}
-
-	// 24: if count + units > limit then
+	// 23: if count + units > limit then
 	if count+units > limit {
-		// 25: local remaining = math.max(0, limit - count)
-		remaining := script.Max(0, limit-count)
+		// 24: local remaining = limit - count
+		remaining := limit - count
+		// 25: remaining = remaining > 0 and remaining or 0
+		remaining2 := 0.0
+		if remaining > 0 {
+			remaining2 = remaining
+		}
+		remaining = remaining2
 		// 26: if count == 0 then
 		if count == 0 {
-			// 27: return {0, limit, remaining, math.ceil(now + windowMs), windowMs}
+			// 27: return {0, limit, remaining, ceil(now + windowMs), windowMs}
 			return script.Numbers{0, limit, remaining, math.Ceil(now + windowMs), windowMs}, nil
 		}
-		// 30: local leaving = math.min(count, math.max(1, math.ceil(count + units - limit)))
-		leaving := script.Min(count, script.Max(1, math.Ceil(count+units-limit)))
-		// 31: local oldest = instantAt(0)
-		oldest, hasOldest, err := instantAt(0)
+		// 30: local leaving = ceil(count + units - limit)
+		leaving := math.Ceil(count + units - limit)
+		// 31: leaving = leaving > 1 and leaving or 1
+		leaving2 := 1.0
+		if leaving > 1 {
+			leaving2 = leaving
+		}
+		leaving = leaving2
+		// 32: leaving = leaving < count and leaving or count
+		leaving3 := count
+		if leaving < count {
+			leaving3 = leaving
+		}
+		leaving = leaving3
+		// 33: local oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
+		oldest, hasOldest, err := s.ZScore(0)
 		if err != nil {
 			return script.Numbers{}, err
 		}
-		// 32: local last = oldest
+		// 34: local last = oldest
 		last := oldest
 		hasLast := hasOldest
-		// 33: if leaving > 1 then
+		// 35: if leaving > 1 then
 		if leaving > 1 {
-			// 34: last = instantAt(leaving - 1)
-			last2, hasLast2, err2 := instantAt(leaving - 1)
+			// 36: last = tonumber(call('ZRANGE', key, leaving - 1, leaving - 1, 'WITHSCORES')[2])
+			last2, hasLast2, err2 := s.ZScore(leaving - 1)
 			if err2 != nil {
 				return script.Numbers{}, err2
 			}
 			last, hasLast = last2, hasLast2
 		}
-		// 36: return {0, limit, remaining, math.ceil(oldest + windowMs), math.max(1, math.ceil(last + windowMs - now))}
-		if !hasOldest {
-			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 36)
-		}
+		// 38: local retryAfter = ceil(last + windowMs - now)
 		if !hasLast {
-			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 36)
+			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 38)
 		}
-		return script.Numbers{0, limit, remaining, math.Ceil(oldest + windowMs), script.Max(1, math.Ceil(last+windowMs-now))}, nil
+		retryAfter := math.Ceil(last + windowMs - now)
+		// 39: return {0, limit, remaining, ceil(oldest + windowMs), retryAfter > 1 and retryAfter or 1}
+		if !hasOldest {
+			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 39)
+		}
+		chosen := 1.0
+		if retryAfter > 1 {
+			chosen = retryAfter
+		}
+		return script.Numbers{0, limit, remaining, math.Ceil(oldest + windowMs), chosen}, nil
 	}
 
-	// 41: local stamp = string.format('%.14g-', now)
+	// 43: local stamp = string.format('%.14g-', now)
 	stamp := script.Digits14(now)
-	// 42: local batch = {}
-	var few [4]script.Scored
-	batch := few[:0]
-	// 43: for i = 1, units do
-	for i := 1.0; i <= units; i++ {
-		// 44: batch[#batch + 1] = now
-		batch = append(batch, script.Scored{Score: now, Member: script.Text{A: stamp, B: script.Digits14(count + i)}})
-		// 46: if #batch == 1000 or i == units then
-		if float64(2*len(batch)) == 1000 || i == units {
-			// 47: redis.call('ZADD', key, unpack(batch))
-			if in.Dry {
-				return script.Numbers{}, script.ErrAdmitted
+	// 44: if units == 1 then
+	if units == 1 {
+		// 45: call('ZADD', key, now, stamp .. (count + 1))
+		if in.Dry {
+			return script.Numbers{}, script.ErrAdmitted
+		}
+		if err := s.ZAdd(script.Scored{Score: now, Member: script.Text{A: stamp, B: script.Digits14(count + 1)}}); err != nil {
+			return script.Numbers{}, err
+		}
+	} else {
+		// 49: local score = string.format('%.17g', now)
+		score := now
+		// 50: local batch, size = {}, 0
+		var few [4]script.Scored
+		batch := few[:0]
+		size := 0.0
+		// 51: for i = 1, units do
+		for i := 1.0; i <= units; i++ {
+			// 52: batch[size + 1] = score
+			if size+1 != float64(2*len(batch))+1 || size+2 != float64(2*len(batch))+2 {
+				return script.Numbers{}, script.ErrOrder
 			}
-			if err := s.ZAdd(batch...); err != nil {
-				return script.Numbers{}, err
+			batch = append(batch, script.Scored{Score: score, Member: script.Text{A: stamp, B: script.Digits14(count + i)}})
+			// 54: size = size + 2
+			size = size + 2
+			// 55: if size == 1000 or i == units then
+			if size == 1000 || i == units {
+				// 56: call('ZADD', key, unpack(batch))
+				if in.Dry {
+					return script.Numbers{}, script.ErrAdmitted
+				}
+				if err := s.ZAdd(batch...); err != nil {
+					return script.Numbers{}, err
+				}
+				// 57: batch, size = {}, 0
+				batch = batch[:0]
+				size = 0
 			}
-			// 48: batch = {}
-			batch = batch[:0]
 		}
 	}
-	// 54: local oldest = now
+	// 64: local oldest = now
 	oldest := now
 	hasOldest := true
-	// 55: if count > 0 then
+	// 65: if count > 0 then
 	if count > 0 {
-		// 56: oldest = instantAt(0)
-		oldest2, hasOldest2, err := instantAt(0)
+		// 66: oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
+		oldest2, hasOldest2, err := s.ZScore(0)
 		if err != nil {
 			return script.Numbers{}, err
 		}
 		oldest, hasOldest = oldest2, hasOldest2
 	}
-	// 58: redis.call('PEXPIRE', key, math.max(1, math.ceil(windowMs)))
+	// 68: local lifetime = ceil(windowMs)
+	lifetime := math.Ceil(windowMs)
+	// 69: call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+	chosen := 1.0
+	if lifetime > 1 {
+		chosen = lifetime
+	}
 	if in.Dry {
 		return script.Numbers{}, script.ErrAdmitted
 	}
-	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(windowMs))); err != nil {
+	if err := s.PExpire(in.Clock, chosen); err != nil {
 		return script.Numbers{}, err
 	}
-	// 59: return {1, limit, math.max(0, limit - (count + units)), math.ceil(oldest + windowMs), 0}
-	if !hasOldest {
-		return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 59)
+	// 70: local remaining = limit - (count + units)
+	remaining := limit - (count + units)
+	// 71: return {1, limit, remaining > 0 and remaining or 0, ceil(oldest + windowMs), 0}
+	chosen2 := 0.0
+	if remaining > 0 {
+		chosen2 = remaining
 	}
-	return script.Numbers{1, limit, script.Max(0, limit-(count+units)), math.Ceil(oldest + windowMs), 0}, nil
+	if !hasOldest {
+		return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 71)
+	}
+	return script.Numbers{1, limit, chosen2, math.Ceil(oldest + windowMs), 0}, nil
 }

@@ -50,8 +50,8 @@ var tokenBucketDefinition = script.Definition{
 	Check: script.Script{
 		Name:   "tokenBucket.check",
 		Source: tokenBucketCheckSource,
-		SHA1:   "89011a3ef50dd6d1c62f3d4bb599c04ec58d64f3",
-		SHA256: "c734eb6e8a2be36080344aa8b17d815eb9db7f5a6831cc0f96003f49500b31d5",
+		SHA1:   "dc2e4ad5d7041380fc0dbb202cfbd68b90904ddd",
+		SHA256: "a1fd27c750198ad60132216e9109aab2b432b5203b0991a7b185c87cf0166f95",
 	},
 	Read: script.Script{
 		Name:   "tokenBucket.read",
@@ -62,12 +62,12 @@ var tokenBucketDefinition = script.Definition{
 	Many: script.Script{
 		Name:   "tokenBucket.many",
 		Source: manyHead + tokenBucketCheckSource + tokenBucketRun + manyTail,
-		SHA1:   "0805494c7f0b88b3357779fcd7a51e85dfafff05",
+		SHA1:   "1d0b9f2bdc70e54b7e2f570628fac9fb5e3bc190",
 	},
 	Probe: script.Script{
 		Name:   "tokenBucket.probe",
 		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketRun + probeTail,
-		SHA1:   "0cf7b5ab836555294041afa0ccbfee894dfd5746",
+		SHA1:   "a5534016ac1c29f0a2437dbb53ce37efdb57ca1f",
 	},
 	Reply:  replyTuple,
 	Decode: decodeReply,
@@ -83,10 +83,12 @@ local now = tonumber(ARGV[1])
 local capacity = tonumber(ARGV[2])
 local refillPerSec = tonumber(ARGV[3])
 local cost = tonumber(ARGV[4])
+local floor, ceil = math.floor, math.ceil
+-- Below, x > 1 and x or 1 is math.max(1, x) without the price of a call.
 
 if now == 0 then -- 0 asks for the server's own clock
   local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 end
 
 local perMs = refillPerSec / 1000
@@ -94,20 +96,24 @@ local state = redis.call('HMGET', key, 't', 'l')
 local tokens = state[1] and tonumber(state[1]) or capacity
 local last = state[2] and tonumber(state[2]) or now
 -- A clock that stepped back refills nothing.
-local elapsed = math.max(0, now - last)
-tokens = math.min(capacity, tokens + elapsed * perMs)
+local elapsed = now > last and now - last or 0
+tokens = tokens + elapsed * perMs
+tokens = tokens < capacity and tokens or capacity
 
 if tokens < cost then
-  return {0, capacity, math.max(0, math.floor(tokens)),
-    now + math.ceil((capacity - tokens) / perMs), math.ceil((cost - tokens) / perMs)}
+  local remaining = floor(tokens)
+  return {0, capacity, remaining > 0 and remaining or 0,
+    now + ceil((capacity - tokens) / perMs), ceil((cost - tokens) / perMs)}
 end
 
 local left = tokens - cost
 -- As numbers, so that Redis writes all 17 digits of them. A bucket left alone until
 -- it is full needs no state.
 redis.call('HSET', key, 't', left, 'l', now)
-redis.call('PEXPIRE', key, math.max(1, math.ceil(capacity / perMs)))
-return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - left) / perMs), 0}`
+local lifetime = ceil(capacity / perMs)
+redis.call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+local remaining = floor(left)
+return {1, capacity, remaining > 0 and remaining or 0, now + ceil((capacity - left) / perMs), 0}`
 
 // scripts/tokenBucket.read.lua, byte for byte.
 const tokenBucketReadSource = `-- The token bucket's state: tokens held and when they were counted, each text or nil.
@@ -144,52 +150,79 @@ func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) 
 	// 8: local cost = tonumber(ARGV[4])
 	cost := in.Cost
 
-	// 10: if now == 0 then -- 0 asks for the server's own clock
+	// 12: if now == 0 then -- 0 asks for the server's own clock
 	if now == 0 {
-		// 11: local time = redis.call('TIME')
+		// 13: local time = redis.call('TIME')
 		timeSeconds, timeMicros := in.Time()
-		// 12: now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+		// 14: now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
 		now = float64(timeSeconds*1000) + math.Floor(timeMicros/1000)
 	}
 
-	// 15: local perMs = refillPerSec / 1000
+	// 17: local perMs = refillPerSec / 1000
 	perMs := refillPerSec / 1000
-	// 16: local state = redis.call('HMGET', key, 't', 'l')
+	// 18: local state = redis.call('HMGET', key, 't', 'l')
 	stateT, hasStateT := s.Field(0)
 	stateL, hasStateL := s.Field(1)
-	// 17: local tokens = state[1] and tonumber(state[1]) or capacity
+	// 19: local tokens = state[1] and tonumber(state[1]) or capacity
 	tokens := capacity
 	if hasStateT {
 		tokens = stateT
 	}
-	// 18: local last = state[2] and tonumber(state[2]) or now
+	// 20: local last = state[2] and tonumber(state[2]) or now
 	last := now
 	if hasStateL {
 		last = stateL
 	}
-	// 20: local elapsed = math.max(0, now - last)
-	elapsed := script.Max(0, now-last)
-	// 21: tokens = math.min(capacity, tokens + elapsed * perMs)
-	tokens = script.Min(capacity, tokens+float64(elapsed*perMs))
+	// 22: local elapsed = now > last and now - last or 0
+	elapsed := 0.0
+	if now > last {
+		elapsed = now - last
+	}
+	// 23: tokens = tokens + elapsed * perMs
+	tokens = tokens + float64(elapsed*perMs)
+	// 24: tokens = tokens < capacity and tokens or capacity
+	tokens2 := capacity
+	if tokens < capacity {
+		tokens2 = tokens
+	}
+	tokens = tokens2
 
-	// 23: if tokens < cost then
+	// 26: if tokens < cost then
 	if tokens < cost {
-		// 24: return {0, capacity, math.max(0, math.floor(tokens)),
-		return script.Numbers{0, capacity, script.Max(0, math.Floor(tokens)), now + math.Ceil((capacity-tokens)/perMs), math.Ceil((cost - tokens) / perMs)}, nil
+		// 27: local remaining = floor(tokens)
+		remaining := math.Floor(tokens)
+		// 28: return {0, capacity, remaining > 0 and remaining or 0,
+		chosen := 0.0
+		if remaining > 0 {
+			chosen = remaining
+		}
+		return script.Numbers{0, capacity, chosen, now + math.Ceil((capacity-tokens)/perMs), math.Ceil((cost - tokens) / perMs)}, nil
 	}
 
-	// 28: local left = tokens - cost
+	// 32: local left = tokens - cost
 	left := tokens - cost
-	// 31: redis.call('HSET', key, 't', left, 'l', now)
+	// 35: redis.call('HSET', key, 't', left, 'l', now)
 	if in.Dry {
 		return script.Numbers{}, script.ErrAdmitted
 	}
 	s.SetField(0, left) // t
 	s.SetField(1, now)  // l
-	// 32: redis.call('PEXPIRE', key, math.max(1, math.ceil(capacity / perMs)))
-	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(capacity/perMs))); err != nil {
+	// 36: local lifetime = ceil(capacity / perMs)
+	lifetime := math.Ceil(capacity / perMs)
+	// 37: redis.call('PEXPIRE', key, lifetime > 1 and lifetime or 1)
+	chosen := 1.0
+	if lifetime > 1 {
+		chosen = lifetime
+	}
+	if err := s.PExpire(in.Clock, chosen); err != nil {
 		return script.Numbers{}, err
 	}
-	// 33: return {1, capacity, math.max(0, math.floor(left)), now + math.ceil((capacity - left) / perMs), 0}
-	return script.Numbers{1, capacity, script.Max(0, math.Floor(left)), now + math.Ceil((capacity-left)/perMs), 0}, nil
+	// 38: local remaining = floor(left)
+	remaining := math.Floor(left)
+	// 39: return {1, capacity, remaining > 0 and remaining or 0, now + ceil((capacity - left) / perMs), 0}
+	chosen2 := 0.0
+	if remaining > 0 {
+		chosen2 = remaining
+	}
+	return script.Numbers{1, capacity, chosen2, now + math.Ceil((capacity-left)/perMs), 0}, nil
 }

@@ -56,7 +56,7 @@ func (d *Door) Limiter(s script.Strategy, opts ...LimiterOption) (*Limiter, erro
 }
 
 // New is a door with one limiter. There is nothing to close: what it starts ends by
-// itself, a second or two after the last check.
+// itself, some 200 ms after the last check.
 func New(pool Pool, s script.Strategy, opts ...Option) (*Limiter, error) {
 	return Open(pool, opts...).Limiter(s)
 }

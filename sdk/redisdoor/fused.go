@@ -104,9 +104,10 @@ func (c *carrier) Carry(ctx context.Context, l *Limiter, calls []*gather.Call) {
 		c.many = many{} // redigo may still be writing the arguments
 	}
 	for i, call := range calls {
-		call.Decision = decisions[i]
-		if errs != nil {
+		if errs != nil && errs[i] != nil {
 			call.Err = errs[i]
+		} else {
+			call.Decision = decisions[i]
 		}
 	}
 }

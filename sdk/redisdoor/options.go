@@ -64,9 +64,10 @@ func WithoutFusing() LimiterOption {
 const DefaultWorkers = 2
 
 // WithWorkers sets how many scripts with fused checks the door has under way at once.
-// Each takes one connection of the pool while there are checks for it, so a pool of
-// fewer connections than that leaves none for other calls. More workers make smaller
-// scripts: go test ./sdk/redisdoor -run - -bench Workers. Below 1 it means 1.
+// Each takes one connection of the pool while there are checks for it, so a pool should
+// have room for some more than that. More workers make smaller scripts, which pays only
+// when Redis is a millisecond away or more: go test ./sdk/redisdoor -run - -bench
+// 'Workers|OverALink'. Below 1 it means 1.
 func WithWorkers(n int) Option {
 	return doorOption(func(s *settings) { s.workers = max(1, n) })
 }

@@ -61,7 +61,7 @@ func (p *Plan) decodeEach(answers []any, decisions []throttlekit.Decision) (errs
 			if errs == nil {
 				errs = make([]error, len(decisions))
 			}
-			errs[i] = err
+			decisions[i], errs[i] = throttlekit.Decision{}, err
 		}
 	}
 	return errs

@@ -30,6 +30,10 @@
 // An unknown policy is reported before anything else is looked at. No message holds a
 // limited key.
 //
+// Give the policies limiters of one door, a
+// [github.com/throttlekit/throttlekit-go/sdk/redisdoor.Door]: calls to Check that are under
+// way at the same moment then share scripts and connections, whoever makes them.
+//
 // # When the store fails
 //
 // With [WithFailMode], Check and CheckMany make a decision up where they would say

@@ -143,10 +143,11 @@ func serve(t testing.TB, srv *server.Server, listener net.Listener) *running {
 	return r
 }
 
-// host runs srv on a port of the system's choosing, under an HTTP server that is not its own.
-func host(t testing.TB, srv *server.Server) *running {
+// host runs handler on a port of the system's choosing, under an HTTP server that is not a
+// Server's own.
+func host(t testing.TB, handler http.Handler) *running {
 	t.Helper()
-	s := httptest.NewUnstartedServer(srv)
+	s := httptest.NewUnstartedServer(handler)
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)

@@ -63,7 +63,7 @@ func call[Res any](
 			return nil, err
 		}
 		timeout := r.settings.storeTimeout + time.Duration(len(q.keys))*keyTimeout
-		bounded, cancel := context.WithTimeoutCause(ctx, timeout, errSlowStore)
+		bounded, cancel := context.WithDeadlineCause(ctx, began.Add(timeout), errSlowStore)
 		defer cancel()
 		return ask(bounded, p, q)
 	}()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -15,7 +16,7 @@ import (
 
 // Server serves policies. Make one with [New]; it is safe for concurrent use.
 type Server struct {
-	mux      *http.ServeMux
+	services services
 	limiter  *rateLimiter
 	store    *store
 	health   *health
@@ -35,7 +36,7 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s := &Server{mux: http.NewServeMux(), settings: settings}
+	s := &Server{services: services{}, settings: settings}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.health = newHealth(s.draining, throttlekitv1connect.RateLimiterName, settings.failMode)
 	s.store = newStore(settings, s.health.announce)
@@ -50,20 +51,20 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 		connect.WithCompressMinBytes(minCompressBytes),
 	}
 	all := append(ours[:len(ours):len(ours)], settings.handlerOptions...)
-	s.mux.Handle(throttlekitv1connect.NewRateLimiterHandler(s.limiter, all...))
+	s.services.add(throttlekitv1connect.NewRateLimiterHandler(s.limiter, all...))
 	// The contract's other services are mounted to say UNIMPLEMENTED themselves, in every
 	// protocol; a bare 404 is for the caller to interpret.
-	s.mux.Handle(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...))
-	s.mux.Handle(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...))
+	s.services.add(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...))
+	s.services.add(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...))
 	// Health and reflection stay outside the user's interceptors: a probe has no
 	// credentials, and what reflection tells is public.
 	path, handler := grpchealth.NewHandler(s.health, ours...)
-	s.mux.Handle(path, s.health.watchable(handler))
+	s.services.add(path, s.health.watchable(handler))
 	reflector := grpcreflect.NewStaticReflector(throttlekitv1connect.RateLimiterName, grpchealth.HealthV1ServiceName)
 	path, handler = grpcreflect.NewHandlerV1(reflector, ours...)
-	s.mux.Handle(path, s.untilDrain(handler))
+	s.services.add(path, s.untilDrain(handler))
 	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, ours...)
-	s.mux.Handle(path, s.untilDrain(handler))
+	s.services.add(path, s.untilDrain(handler))
 	return s, nil
 }
 
@@ -87,7 +88,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// An error means that the HTTP server around this one has no such deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.settings.readBodyTimeout))
 	}
-	s.mux.ServeHTTP(w, r)
+	s.services.ServeHTTP(w, r)
 }
 
 // untilDrain ends next's request when the server drains: a stream of questions may stay
@@ -113,4 +114,21 @@ func (s *Server) untilDrain(next http.Handler) http.Handler {
 var converses = map[string]bool{
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      true,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": true,
+}
+
+// services finds the handler of a request by what all its methods' paths begin with, such
+// as /grpc.health.v1.Health/. It does what [http.ServeMux] would, which parses patterns for
+// each request anew.
+type services map[string]http.Handler
+
+func (s services) add(path string, handler http.Handler) { s[path] = handler }
+
+// ServeHTTP implements [http.Handler].
+func (s services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	service := r.URL.Path[:strings.LastIndexByte(r.URL.Path, '/')+1]
+	if handler, ok := s[service]; ok {
+		handler.ServeHTTP(w, r)
+		return
+	}
+	http.NotFound(w, r)
 }

@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -108,5 +110,30 @@ func TestNoPoliciesIsFine(t *testing.T) {
 	_, err := check(t, r, "api", 1)
 	if connect.CodeOf(err) != connect.CodeNotFound || !strings.HasSuffix(err.Error(), "the server has (none)") {
 		t.Errorf("Check on a server without policies: %v", err)
+	}
+}
+
+func TestUnknownPaths(t *testing.T) {
+	srv, err := server.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, path, reason string }{
+		{"root", "/", "there is nothing to see"},
+		{"another service", "/other.v1.Service/Check", "it is not served here"},
+		{"a method that there is not", "/throttlekit.v1.RateLimiter/Guess", "the service has none of the name"},
+		{"a service alone", "/throttlekit.v1.RateLimiter", "it is no method"},
+		{"below a method", "/throttlekit.v1.RateLimiter/Check/more", "methods have nothing below them"},
+		{"no path", "*", "OPTIONS may ask so"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.URL.Path = tt.path
+			srv.ServeHTTP(w, r)
+			if w.Code != http.StatusNotFound {
+				t.Errorf("POST %s: %d, want 404: %s", tt.path, w.Code, tt.reason)
+			}
+		})
 	}
 }

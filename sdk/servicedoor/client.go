@@ -33,6 +33,7 @@ type Client struct {
 	fleet       throttlekitv1connect.FleetClient
 
 	timeout time.Duration
+	queue   *queue // of checks that travel together, or nil
 	closed  atomic.Bool
 	hangUp  func()
 }
@@ -59,6 +60,9 @@ func New(address string, options ...Option) (*Client, error) {
 	client.rateLimiter = throttlekitv1connect.NewRateLimiterClient(once, base.String(), connectOptions...)
 	client.monitor = throttlekitv1connect.NewMonitorClient(once, base.String(), connectOptions...)
 	client.fleet = throttlekitv1connect.NewFleetClient(once, base.String(), connectOptions...)
+	if settings.gathering {
+		client.queue = newQueue(client)
+	}
 	return client, nil
 }
 
@@ -74,8 +78,17 @@ func (c *Client) CheckN(ctx context.Context, policy, key string, cost int64) (th
 	if err := validate(opCheck, policy, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
+	r := route{policy: policy, cost: cost}
+	if c.queue != nil {
+		return c.checkGathered(ctx, r, key)
+	}
+	return c.checkAlone(ctx, r, key)
+}
+
+// checkAlone is one check in a request of its own.
+func (c *Client) checkAlone(ctx context.Context, r route, key string) (throttlekit.Decision, error) {
 	res, err := call(ctx, c, opCheck, c.rateLimiter.Check, &throttlekitv1.CheckRequest{
-		Policy: policy, Key: key, Cost: cost,
+		Policy: r.policy, Key: key, Cost: r.cost,
 	})
 	if err != nil {
 		return throttlekit.Decision{}, err
@@ -93,13 +106,18 @@ func (c *Client) CheckMany(ctx context.Context, policy string, keys []string, co
 	if len(keys) == 0 {
 		return []throttlekit.Decision{}, c.ready(ctx, opCheckMany)
 	}
-	res, err := call(ctx, c, opCheckMany, c.rateLimiter.CheckMany, &throttlekitv1.CheckManyRequest{
-		Policy: policy, Keys: keys, Cost: cost,
+	return c.checkTogether(ctx, opCheckMany, route{policy: policy, cost: cost}, keys)
+}
+
+// checkTogether is one request with many keys. op is what its caller was asked for.
+func (c *Client) checkTogether(ctx context.Context, op string, r route, keys []string) ([]throttlekit.Decision, error) {
+	res, err := call(ctx, c, op, c.rateLimiter.CheckMany, &throttlekitv1.CheckManyRequest{
+		Policy: r.policy, Keys: keys, Cost: r.cost,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return decisions(res.GetDecisions(), len(keys))
+	return decisions(op, res.GetDecisions(), len(keys))
 }
 
 // Peek reports what a check of cost 1 would find now, and consumes nothing.
@@ -145,11 +163,14 @@ func (c *Client) Monitor() throttlekitv1connect.MonitorClient { return c.monitor
 func (c *Client) Fleet() throttlekitv1connect.FleetClient { return c.fleet }
 
 // Close ends the client and its connections. Calls made afterwards fail, and so do calls
-// that are under way: wait for them first. An HTTP client given with [WithHTTPClient]
-// stays as it is. Close always returns nil and may be called again.
+// that are under way or wait to be gathered: wait for them first. An HTTP client given with
+// [WithHTTPClient] stays as it is. Close always returns nil and may be called again.
 func (c *Client) Close() error {
 	c.closed.Store(true)
 	c.hangUp()
+	if c.queue != nil {
+		c.queue.Close() // its goroutines end when the calls under way have failed
+	}
 	return nil
 }
 
@@ -164,6 +185,14 @@ func (c *Client) ready(ctx context.Context, op string) error {
 	return nil
 }
 
+// bound puts the client's timeout on a call.
+func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.timeout)
+}
+
 // call is one round trip: exactly one request, or none.
 func call[Req, Res any](
 	ctx context.Context,
@@ -175,11 +204,8 @@ func call[Req, Res any](
 	if err := c.ready(ctx, op); err != nil {
 		return nil, err
 	}
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
 	var trip trip
 	res, err := rpc(trip.trace(ctx), req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,13 +20,18 @@ import (
 
 // bucket is a limit of 10 that never refills, over any number of keys: a small honest
 // limiter behind the real server.
-type bucket struct{ spent map[string]int64 }
+type bucket struct {
+	mu    sync.Mutex
+	spent map[string]int64
+}
 
 func (b *bucket) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
 	return b.CheckN(ctx, key, 1)
 }
 
 func (b *bucket) CheckN(_ context.Context, key string, cost int64) (throttlekit.Decision, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.spent[key]+cost > 10 {
 		return throttlekit.Decision{Limit: 10, Remaining: 10 - b.spent[key], ResetAt: decidedAt, RetryAfter: 1500 * time.Millisecond}, nil
 	}

@@ -17,16 +17,16 @@ func decision(op string, d *throttlekitv1.Decision) (throttlekit.Decision, error
 	return fromWire(d), nil
 }
 
-// decisions reads the answer to a CheckMany of want keys. One of another length cannot be
+// decisions reads the answer to a CheckMany RPC of want keys. One of another length cannot be
 // matched to its keys, so none of it is used.
-func decisions(ds []*throttlekitv1.Decision, want int) ([]throttlekit.Decision, error) {
+func decisions(op string, ds []*throttlekitv1.Decision, want int) ([]throttlekit.Decision, error) {
 	if len(ds) != want {
-		return nil, malformed(opCheckMany, fmt.Errorf("the reply has %d decisions for %d keys", len(ds), want))
+		return nil, malformed(op, fmt.Errorf("the reply has %d decisions for %d keys", len(ds), want))
 	}
 	all := make([]throttlekit.Decision, len(ds))
 	for i, d := range ds {
 		if d == nil {
-			return nil, malformed(opCheckMany, fmt.Errorf("the reply has no decision for keys[%d]", i))
+			return nil, malformed(op, fmt.Errorf("the reply has no decision for keys[%d]", i))
 		}
 		all[i] = fromWire(d)
 	}

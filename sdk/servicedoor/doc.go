@@ -28,6 +28,8 @@
 //	bad cost, policy or key, not UTF-8     SDK        ErrInvalidArgument false
 //	context ended before the call          SDK        nil                false
 //	client closed before the call          SDK        ErrUnavailable     false
+//	context ended before its turn came     SDK        nil                false
+//	too many checks wait to be gathered    SDK        ErrUnavailable     false
 //	no connection: dial, TLS handshake     Transport  ErrUnavailable     false
 //	connection broke under the call        Transport  ErrUnavailable     true
 //	context ended during the call          Transport  nil                true, once connected
@@ -40,6 +42,19 @@
 //	an answer that is none of the contract Decoding   ErrMalformedReply  true
 //
 // MayHaveConsumed is always false for Peek and Forecast, which consume nothing.
+//
+// # Gathering
+//
+// With [WithGathering], concurrent checks for one policy and cost share requests:
+//
+//	client, err := servicedoor.New("http://localhost:50051", servicedoor.WithGathering())
+//
+// A check then goes at once while few requests are under way, and waits for the answer to
+// one of them otherwise, to leave together with all that wait for the same. Each caller
+// still has a call of its own: its own decision, its own error, its own context. One whose
+// context ends while it waits was never sent; one whose context ends later returns at once,
+// as one that may have been consumed even before there is a connection, and the others'
+// request goes on. The option's documentation says what the service sees of it.
 //
 // # Nothing is sent twice
 //

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
@@ -59,6 +61,35 @@ func ExampleClient_Limiter() {
 	// no such policy: true
 	// said by the server
 	// safe to try again: true
+}
+
+func ExampleWithGathering() {
+	address, stop := startService()
+	defer stop()
+	client, err := servicedoor.New(address, servicedoor.WithGathering())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	// A hundred callers, and far fewer requests.
+	var allowed atomic.Int64
+	var callers sync.WaitGroup
+	for range 100 {
+		callers.Go(func() {
+			decision, err := client.Check(context.Background(), "api", "alice")
+			if err != nil {
+				fmt.Println(err)
+			} else if decision.Allowed {
+				allowed.Add(1)
+			}
+		})
+	}
+	callers.Wait()
+	fmt.Println("allowed:", allowed.Load())
+	// Output:
+	// allowed: 10
 }
 
 // startService stands for a throttlekit service that is running somewhere already. It

@@ -108,6 +108,7 @@ var protocols = []struct {
 	{name: "gRPC"},
 	{name: "Connect", options: []servicedoor.Option{servicedoor.WithConnect()}},
 	{name: "gRPC-Web", options: []servicedoor.Option{servicedoor.WithGRPCWeb()}},
+	{name: "gRPC gathered", options: []servicedoor.Option{servicedoor.WithGathering()}},
 }
 
 // operations are the typed calls, for tests that must hold for all of them.

@@ -80,9 +80,9 @@ func WithInterceptors(interceptors ...connect.Interceptor) Option {
 	})
 }
 
-// WithTimeout bounds every typed call, the dial included; a caller's context with an
-// earlier deadline still wins. The service is told, so it does not work for nobody.
-// Default: no bound but the caller's context.
+// WithTimeout bounds every typed call, the dial and any wait of [WithGathering] included; a
+// caller's context with an earlier deadline still wins. The service is told, so it does not
+// work for nobody. Default: no bound but the caller's context.
 func WithTimeout(timeout time.Duration) Option {
 	return option(func(s *settings) error {
 		if timeout <= 0 {
@@ -108,6 +108,32 @@ func WithPing(interval, timeout time.Duration) Option {
 	})
 }
 
+// WithGathering has checks for one policy and cost that wait at the same moment travel
+// together: calls of Check and CheckN, of the client's limiters too, as one CheckMany of up
+// to 256 keys. There is no timer. A check that finds fewer than two requests of its kind
+// under way goes at once, as the Check that it is; those that come meanwhile wait for an
+// answer, and then share a request.
+//
+// Busy clients check several times faster by it, and so does their service. But it is not
+// the same to others, and so not the default:
+//
+//   - What the service logs and measures is one CheckMany instead of many Checks.
+//   - Where the service fails to decide one key, and has no fail mode, it fails the whole
+//     request, and every check in it is one that may have been consumed.
+//   - Interceptors see the CheckMany, in a context without the values of its callers'.
+//   - The service is told of [WithTimeout], not of the callers' own deadlines. It learns
+//     that nobody waits for a request any more when the last caller has gone.
+//   - A slow answer holds up the checks that wait, those of other policies too.
+//
+// At most 16,384 checks wait. One more is [throttlekit.ErrUnavailable], and nothing was
+// consumed.
+func WithGathering() Option {
+	return option(func(s *settings) error {
+		s.gathering = true
+		return nil
+	})
+}
+
 type protocol int
 
 const (
@@ -123,6 +149,7 @@ type settings struct {
 	client                    connect.HTTPClient
 	interceptors              []connect.Interceptor
 	timeout                   time.Duration
+	gathering                 bool
 	pingInterval, pingTimeout time.Duration
 }
 

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/embedded"
@@ -179,5 +180,15 @@ func portOf(l net.Listener) string {
 	return port
 }
 
-// close ends what openService made.
-func (s *service) close() error { return s.store.Close() }
+// closeTimeout is more than a door with nobody waiting needs for a Redis that went silent.
+const closeTimeout = 3 * time.Second
+
+// close ends what openService made. Its calls have been answered or cut off by then.
+func (s *service) close() error {
+	if s.door != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		_ = s.door.Close(ctx) // what is under way for so long ends with its connection
+	}
+	return s.store.Close()
+}

@@ -20,35 +20,3 @@ type Call struct {
 	prev, next *Call         // in its group, while it waits
 	trip       *trip         // that took it, or nil while it waits
 }
-
-// group is the calls that may share a trip, in the order in which they came.
-type group[K comparable, O any] struct {
-	key         K
-	owner       O
-	first, last *Call
-	next        *group[K, O] // in the order in which groups are served
-}
-
-func (g *group[K, O]) add(c *Call) {
-	c.prev = g.last
-	if g.last == nil {
-		g.first = c
-	} else {
-		g.last.next = c
-	}
-	g.last = c
-}
-
-func (g *group[K, O]) remove(c *Call) {
-	if c.prev == nil {
-		g.first = c.next
-	} else {
-		c.prev.next = c.next
-	}
-	if c.next == nil {
-		g.last = c.prev
-	} else {
-		c.next.prev = c.prev
-	}
-	c.prev, c.next = nil, nil
-}

@@ -19,7 +19,7 @@ type Carrier[O any] interface {
 	// Carry makes one trip and sets the outcome of every call. ctx ends when nobody
 	// waits for the trip any more.
 	Carry(ctx context.Context, owner O, calls []*Call)
-	// Rest lets go of what Board got.
+	// Rest lets go of what Board got, if anything.
 	Rest()
 }
 
@@ -47,7 +47,7 @@ type Queue[K comparable, O any] struct {
 	spare       *group[K, O]       // one that ended, for the next
 	idle        []*worker[K, O]    // parked, the latest last
 	crew        []*worker[K, O]    // all of them
-	aboard      int                // workers that have what trips need
+	active      int                // those that are not idle
 	empty       chan struct{}      // made by Close; closed when nothing is left
 }
 
@@ -142,10 +142,7 @@ func (q *Queue[K, O]) enqueue(key K, owner O, c *Call) error {
 	}
 	g := q.groups[key]
 	if g == nil {
-		g = q.newGroup()
-		g.key, g.owner = key, owner
-		q.groups[key] = g
-		q.append(g)
+		g = q.addGroup(key, owner)
 	}
 	g.add(c)
 	q.waiting++
@@ -155,23 +152,6 @@ func (q *Queue[K, O]) enqueue(key K, owner O, c *Call) error {
 
 func (q *Queue[K, O]) unavailable(err error) error {
 	return &throttlekit.Error{Op: q.settings.Op, Kind: throttlekit.ErrUnavailable, Err: err}
-}
-
-func (q *Queue[K, O]) newGroup() *group[K, O] {
-	if g := q.spare; g != nil {
-		q.spare = nil
-		return g
-	}
-	return new(group[K, O])
-}
-
-func (q *Queue[K, O]) append(g *group[K, O]) {
-	if q.last == nil {
-		q.first = g
-	} else {
-		q.last.next = g
-	}
-	q.last = g
 }
 
 // Close refuses new calls. The channel that it returns is closed when the last call has

@@ -5,78 +5,73 @@ import "time"
 // trip is one way to Redis or to the service and back. It begins before it has calls,
 // with what it takes to get under way. It is guarded by the queue's mutex.
 type trip struct {
-	riders int  // callers that still wait for its outcomes
-	filled bool // it has its calls
-	over   bool // the outcomes are there, or there was nothing to carry
-	cancel func()
+	riders  int  // callers that still wait for its outcomes
+	filled  bool // it has its calls
+	over    bool // the outcomes are there, or there was nothing to carry
+	forlorn bool // to be cancelled after some time, if nothing has changed
+	cancel  func()
 }
 
 // begin fills a worker's trip with the calls whose turn it is; err is why the worker has
-// not what a trip needs. Without calls the worker's seat is given back.
-func (w *worker[K, O]) begin(err error, calls []*Call) (O, []*Call) {
+// not what a trip needs. Without calls the worker's seat is given back, unless boarding
+// failed only because it had been given up, and there are calls for it once more: then
+// the worker is to board again.
+func (w *worker[K, O]) begin(err error, calls []*Call) (owner O, _ []*Call, again bool) {
 	q := w.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w.board(err == nil)
-	if err != nil && q.aboard == 0 { // else another worker is on its way back to them
+	if w.revive() && err != nil && q.waiting > 0 {
+		return owner, calls, true
+	}
+	if err != nil && q.active == 1 { // else another worker is on its way to them
 		q.refuse(err)
 	}
-	var owner O
 	if err == nil {
 		owner, calls = q.take(w.trip, calls)
 	}
 	if len(calls) == 0 {
 		w.rest()
 	}
-	return owner, calls
+	return owner, calls, false
 }
 
-// board counts the workers that have what trips need. The caller holds the mutex.
-func (w *worker[K, O]) board(has bool) {
-	if has != w.aboard {
-		w.aboard = has
-		if has {
-			w.queue.aboard++
-		} else {
-			w.queue.aboard--
-		}
+// revive gives a worker whose trip was given up before it had calls another context, so
+// that whoever comes now does not suffer from it. The caller holds the mutex.
+func (w *worker[K, O]) revive() bool {
+	if w.ctx.Err() == nil {
+		return false
 	}
+	w.renew()
+	w.trip.cancel, w.trip.forlorn = w.cancel, false
+	return true
 }
 
 // take fills t with calls of the group whose turn it is. The caller holds the mutex.
 func (q *Queue[K, O]) take(t *trip, calls []*Call) (O, []*Call) {
-	for q.first != nil {
-		g := q.first
-		q.first = g.next
-		if q.first == nil {
-			q.last = nil
-		}
-		g.next = nil
-		weight := int64(0)
-		for c := g.first; c != nil && len(calls) < q.settings.MaxCalls; c = g.first {
-			if weight += c.Weight; len(calls) > 0 && weight > q.settings.MaxWeight {
-				break
-			}
-			g.remove(c)
-			c.trip = t
-			calls = append(calls, c)
-		}
-		owner := g.owner
-		if g.first == nil {
-			delete(q.groups, g.key)
-			*g = group[K, O]{}
-			q.spare = g
-		} else {
-			q.append(g)
-		}
-		if len(calls) > 0 {
-			q.waiting -= len(calls)
-			t.riders, t.filled = len(calls), true
-			return owner, calls
-		}
+	g := q.first
+	if g == nil {
+		var nobody O
+		return nobody, calls
 	}
-	var nobody O
-	return nobody, calls
+	owner, weight := g.owner, int64(0)
+	for c := g.first; c != nil && len(calls) < q.settings.MaxCalls; c = g.first {
+		if len(calls) > 0 && c.Weight > q.settings.MaxWeight-weight {
+			break
+		}
+		weight += c.Weight
+		g.remove(c)
+		c.trip = t
+		calls = append(calls, c)
+	}
+	if g.first == nil {
+		q.removeGroup(g)
+	} else {
+		q.unlink(g)
+		q.append(g)
+	}
+	q.waiting -= len(calls)
+	t.riders, t.filled, t.forlorn = len(calls), true, false
+	return owner, calls
 }
 
 // refuse fails all that waits. The caller holds the mutex.
@@ -99,23 +94,21 @@ func (w *worker[K, O]) finish() {
 	w.queue.mu.Lock()
 	defer w.queue.mu.Unlock()
 	w.trip.over = true
-	if w.ctx.Err() != nil {
-		w.renew()
+	w.trip = &trip{}
+	if !w.revive() {
+		w.trip.cancel = w.cancel
 	}
-	w.trip = &trip{cancel: w.cancel}
 }
 
 // rest ends a trip without calls and gives the worker's seat back. The caller holds the
 // mutex.
 func (w *worker[K, O]) rest() {
 	q := w.queue
-	w.board(false)
 	w.trip.over = true
 	w.rested = false
+	q.active--
 	q.free++
-	if w.ctx.Err() != nil {
-		w.renew()
-	}
+	w.revive()
 	if w.dead = q.closed(); w.dead {
 		return
 	}
@@ -137,10 +130,14 @@ func (q *Queue[K, O]) abandon(key K, c *Call) place {
 	defer q.mu.Unlock()
 	switch t := c.trip; {
 	case t == nil:
-		q.groups[key].remove(c) // left without calls, a group goes when its turn comes
+		g := q.groups[key]
+		g.remove(c)
+		if g.first == nil {
+			q.removeGroup(g)
+		}
 		q.waiting--
-		if q.waiting == 0 {
-			for _, w := range q.crew {
+		for _, w := range q.crew {
+			if !w.trip.filled { // a try to connect that took too long for somebody
 				q.giveUp(w.trip)
 			}
 		}
@@ -149,23 +146,26 @@ func (q *Queue[K, O]) abandon(key K, c *Call) place {
 		return arrived
 	default:
 		t.riders--
-		q.giveUp(t)
+		if t.riders == 0 {
+			q.giveUp(t)
+		}
 		return underWay
 	}
 }
 
-// giveUp cancels a trip that nobody waits for, if it is still so after some time: a
-// connection that went silent would keep its worker for as long as it stays silent. The
+// giveUp cancels a trip that is no use to anybody, if it is still where it is after some
+// time: what went silent would keep its worker for as long as it stays silent. The
 // caller holds the mutex.
 func (q *Queue[K, O]) giveUp(t *trip) {
-	forlorn := func() bool { return !t.over && t.riders == 0 && (t.filled || q.waiting == 0) }
-	if !forlorn() {
+	if t.over || t.forlorn {
 		return
 	}
+	t.forlorn = true
+	filled := t.filled
 	time.AfterFunc(q.settings.Patience, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if forlorn() {
+		if !t.over && t.filled == filled {
 			t.cancel()
 		}
 	})

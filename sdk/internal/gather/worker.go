@@ -8,8 +8,8 @@ import (
 )
 
 // idleFor is how long a worker outlives its last trip, at least; at most it is twice
-// that.
-const idleFor = time.Second
+// that. Short, so that a program's own tests for leaked goroutines find none.
+const idleFor = 100 * time.Millisecond
 
 // worker is a goroutine that makes trips. While it is parked it holds nothing.
 type worker[K comparable, O any] struct {
@@ -25,7 +25,6 @@ type worker[K comparable, O any] struct {
 
 	// Guarded by the queue's mutex.
 	trip   *trip
-	aboard bool // what Board got is there
 	rested bool // idle since the last tick
 }
 
@@ -36,6 +35,7 @@ func (q *Queue[K, O]) dispatch() {
 		return
 	}
 	q.free--
+	q.active++
 	var w *worker[K, O]
 	if n := len(q.idle); n > 0 {
 		w = q.idle[n-1]
@@ -73,12 +73,18 @@ func (w *worker[K, O]) trips() {
 	for {
 		// Before calls are taken: until then their callers may leave, and nothing was sent.
 		err := w.carrier.Board(w.ctx)
-		owner, calls := w.begin(err, w.calls)
+		owner, calls, again := w.begin(err, w.calls)
+		if again {
+			continue
+		}
 		if len(calls) == 0 {
 			return
 		}
 		w.carrier.Carry(w.ctx, owner, calls)
 		w.finish()
+		if len(calls) == 1 {
+			w.carrier.Rest() // lest the caller's next call, of whatever kind, finds the pool empty
+		}
 		for _, c := range calls {
 			c.done <- struct{}{} // has room
 		}
@@ -92,6 +98,10 @@ func (w *worker[K, O]) trips() {
 
 // park waits for a seat, and reports false when the worker is to end instead.
 func (w *worker[K, O]) park(tick <-chan time.Time) bool {
+	select {
+	case <-tick: // during the trips
+	default:
+	}
 	for {
 		select {
 		case _, ok := <-w.wake:

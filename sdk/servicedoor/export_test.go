@@ -1,0 +1,9 @@
+package servicedoor
+
+// The bounds of gathering, for tests that reach them.
+const (
+	GatherSeats   = gatherSeats
+	GatherKeys    = gatherKeys
+	GatherWaiting = gatherWaiting
+	LongKey       = longKey
+)

@@ -58,9 +58,9 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlek
 }
 
 // CheckAt is CheckN at an instant of the caller's choosing, cut to the millisecond, for
-// replay and tests; it always travels alone. Clients that share a key must not mix it with checks at the
-// server's time. The epoch itself is [throttlekit.ErrInvalidArgument]: on the wire it
-// stands for the server's time.
+// replay and tests; it always travels alone. Clients that share a key must not mix it
+// with checks at the server's time. The epoch itself is [throttlekit.ErrInvalidArgument]:
+// on the wire it stands for the server's time.
 func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
 	ms, err := instant(opCheck, now)
 	if err != nil {

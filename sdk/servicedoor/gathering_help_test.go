@@ -158,13 +158,13 @@ func (g *gate) occupy(client *servicedoor.Client) (calls []*asked, requests []*r
 
 func receive[T any](t *testing.T, from <-chan T, otherwise string) T {
 	t.Helper()
+	var got T
 	select {
-	case got := <-from:
-		return got
+	case got = <-from:
 	case <-time.After(patience):
 		t.Fatal(otherwise)
-		panic("unreachable")
 	}
+	return got
 }
 
 // asked is a call of CheckN in a goroutine of its own.

@@ -1,0 +1,130 @@
+// Package report is the table of what the scenarios gave.
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Row is what one scenario gave.
+type Row struct {
+	Family, Scenario, Door, Fault string
+
+	Checks            int64
+	Admitted, Allowed int64 // units
+	Unknown, Bound    int64 // checks
+	Failed            int64
+	Made              map[string]int64 // decisions, by who made them
+	Longest, Deadline time.Duration
+	Stall             time.Duration // how late the process itself was at most
+	Recovery          time.Duration // below 0 where there is none to see
+}
+
+// String is a row as a test logs it.
+func (r Row) String() string {
+	return fmt.Sprintf("%d checks, %d/%d admitted, %d/%d unknown, %d failed, made %s, waited %v/%v (stall %v), recovered %s",
+		r.Checks, r.Admitted, r.Allowed, r.Unknown, r.Bound, r.Failed, r.made(), r.Longest, r.Deadline, r.Stall, r.recovery())
+}
+
+func (r Row) made() string {
+	var parts []string
+	for by, n := range r.Made {
+		if by != "contract" {
+			parts = append(parts, fmt.Sprintf("%d %s", n, by))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+func (r Row) recovery() string {
+	if r.Recovery < 0 {
+		return "–"
+	}
+	return millis(r.Recovery)
+}
+
+func millis(d time.Duration) string {
+	return fmt.Sprintf("%d ms", (d + time.Millisecond/2).Milliseconds())
+}
+
+// Write writes the page to path.
+func Write(path string, rows []Row) error {
+	var b bytes.Buffer
+	b.WriteString(head)
+	family := ""
+	for _, r := range rows {
+		if r.Family != family {
+			family = r.Family
+			fmt.Fprintf(&b, "\n## %s\n\n%s", titles[family], columns)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d / %d | %d / %d | %s | %d | %s / %s | %s |\n",
+			r.Scenario, r.Door, r.Fault, r.Checks, r.Admitted, r.Allowed, r.Unknown, r.Bound, r.made(), r.Failed,
+			millis(r.Longest), millis(r.Deadline), r.recovery())
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
+
+// Listed is a scenario in one way of travelling.
+type Listed struct{ Scenario, Door string }
+
+// Scenarios reads from the page at path how often it lists which scenario.
+func Scenarios(path string) (map[Listed]int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	found := map[Listed]int{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(line, " | ")
+		if !strings.HasPrefix(line, "| ") || len(cells) < 2 || strings.Contains(columns, line) {
+			continue // no row, or the heading
+		}
+		found[Listed{strings.TrimPrefix(cells[0], "| "), cells[1]}]++
+	}
+	return found, nil
+}
+
+const columns = `| scenario | checks travel | fault | checks | admitted / allowed | unknown / bound | degraded | failed | longest wait / deadline | recovery |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+`
+
+var titles = map[string]string{
+	"process": "The process of Redis",
+	"data":    "What Redis holds and allows",
+	"network": "The way to Redis",
+	"service": "The service",
+	"callers": "The callers",
+}
+
+const head = `# What happens when things break
+
+Each row is a scenario of the chaos suite: real processes, callers that check the same keys without end, and a fault in
+the middle. The suite wrote this page, and would not have if anything had gone beyond its bounds:
+
+    task chaos
+
+or, without task, ` + "`go -C tools/chaos test -count=1 -timeout 30m -full -write .`" + `. Limits are of such a kind that nothing comes
+back while a scenario lasts, in equal parts of all strategies.
+
+- **checks travel** fused, which is the default of the Redis door (gathered, on the service door), or alone.
+- **admitted / allowed** counts units. A limit holds for one state of Redis: a restart with nothing saved or a flush
+  begins a new one, with whole limits. For every key and every run of states, no more was admitted than these states
+  allow; and Redis held no less than what was admitted, and no more than that and the unknown: nothing was sent twice.
+- **unknown / bound** counts checks that failed with MayHaveConsumed. A fault may leave unknown what was under way: fused
+  checks share two scripts of at most 256, single ones 64 connections, and neither is more than there are callers.
+- **degraded** counts decisions that the contract did not make, by who did.
+- **failed** counts errors that reached a caller.
+- **longest wait / deadline** is the worst that a single caller met, on a machine that was busy with the load as well. It
+  is held to the deadline, 10 ms, and what the process itself was late meanwhile.
+- **recovery** is from the end of the fault to the end of the last check that failed or was degraded. It is held to 1 s.
+
+After each scenario no goroutine and no connection was left.
+`

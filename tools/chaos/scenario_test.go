@@ -1,0 +1,121 @@
+package chaos
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/report"
+)
+
+// scenario is one way in which things go wrong.
+type scenario struct {
+	name  string // of the scenario; unique
+	fault string // what is done, for the table
+	setup setup
+	play  func(s *stage) // the fault and its end; the load is on already
+
+	// clean is for faults that no caller may notice: not one check fails.
+	clean bool
+	// lasting is for faults that never end, so that there is no recovery to see.
+	lasting bool
+}
+
+// setup is what stands before the load begins.
+type setup struct {
+	way      way      // what the callers go through
+	redis    []string // extra arguments of the redis-server
+	serve    []string // extra arguments of the service
+	callers  int      // 0 for defaultCallers
+	pause    time.Duration
+	deadline time.Duration // of a call; 0 for defaultDeadline
+	fickle   bool          // callers cancel at random
+	before   func(s *stage)
+}
+
+// way is what lies between the callers and Redis.
+type way uint8
+
+const (
+	straight      way = iota // the Redis door
+	throughToxic             // the Redis door, with toxiproxy before Redis
+	throughKnife             // the Redis door, with a way before Redis on which replies are cut
+	throughServer            // the service door and the service
+)
+
+// door is how checks of the same moment travel.
+type door string
+
+const (
+	fused door = "fused" // together: the default of the Redis door, gathered by the service door
+	alone door = "alone"
+)
+
+var doors = []door{fused, alone}
+
+// families are all scenarios, by what is broken.
+var families = []struct {
+	name      string
+	scenarios []scenario
+}{
+	{"process", processFaults},
+	{"data", dataFaults},
+	{"network", networkFaults},
+}
+
+func TestChaos(t *testing.T) {
+	var rows []report.Row
+	want := 0
+	for _, family := range families {
+		for _, sc := range family.scenarios {
+			for _, d := range doors {
+				want++
+				t.Run(family.name+"/"+sc.name+"/"+string(d), func(t *testing.T) {
+					known := goleak.IgnoreCurrent()
+					t.Cleanup(func() { // the first, so it runs when all else is cleaned up
+						if err := goleak.Find(known); err != nil {
+							t.Errorf("goroutines are left behind: %v", err)
+						}
+					})
+					row := play(t, sc, d)
+					row.Family = family.name
+					t.Log(row)
+					if !t.Failed() {
+						rows = append(rows, row)
+					}
+				})
+			}
+		}
+	}
+	if *write {
+		if len(rows) != want {
+			t.Fatalf("%d of %d scenarios went well in this run, so the table stays as it is", len(rows), want)
+		}
+		if err := report.Write(tablePath, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTableListsTheSuite holds the committed table against the scenarios.
+func TestTableListsTheSuite(t *testing.T) {
+	listed, err := report.Scenarios(tablePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, sc := range family.scenarios {
+			for _, d := range doors {
+				row := report.Listed{Scenario: sc.name, Door: string(d)}
+				if listed[row] != 1 {
+					t.Errorf("%s lists %v %d times, want once: task chaos", tablePath, row, listed[row])
+				}
+				delete(listed, row)
+			}
+		}
+	}
+	for row := range listed {
+		t.Errorf("%s lists %v, which is no scenario: task chaos", tablePath, row)
+	}
+}

@@ -32,6 +32,7 @@
 //	too many checks wait to be gathered    SDK        ErrUnavailable     false
 //	no connection: dial, TLS handshake     Transport  ErrUnavailable     false
 //	connection broke under the call        Transport  ErrUnavailable     true
+//	turned away: GOAWAY, REFUSED_STREAM    Transport  ErrUnavailable     false
 //	context ended during the call          Transport  nil                true, once connected
 //	NOT_FOUND                              Server     ErrPolicyNotFound  false
 //	UNIMPLEMENTED                          Server     ErrNotSupported    false
@@ -60,7 +61,8 @@
 //
 // A check is not idempotent. net/http on its own repeats an HTTP/2 request whose stream
 // the server reset with REFUSED_STREAM, or with PROTOCOL_ERROR, which says nothing about
-// whether the server had acted on it, again and again until the context ends. This package takes away the means to do so. The price is that a call which
-// crosses with a server's goodbye (GOAWAY) fails, too, as one that may have been consumed.
-// A caller who retries can ask MayHaveConsumed first.
+// whether the server had acted on it, again and again until the context ends. This package
+// takes away the means to do so. The price is that a call which crosses with a server's
+// goodbye (GOAWAY), as at a deployment, fails, too; it was not consumed. A caller who
+// retries can ask MayHaveConsumed first.
 package servicedoor

@@ -92,9 +92,28 @@ func (o onceClient) Do(req *http.Request) (*http.Response, error) {
 	res, err := o.client.Do(&once)
 	if failed, ok := err.(*url.Error); ok && strings.HasPrefix(failed.Err.Error(), "http2: Transport: cannot retry") {
 		// connect-go takes this text, behind the URL, for a forgotten option and says so.
-		return nil, failed.Err
+		return nil, turnedAway(failed.Err)
 	}
 	return res, err
+}
+
+// unprocessed is how a request failed that the server vouches for not having acted on: its
+// stream came after the last one that a GOAWAY names, or was reset with REFUSED_STREAM
+// (RFC 9113, 8.7).
+type unprocessed struct{ error }
+
+func (u unprocessed) Unwrap() error { return u.error }
+
+// turnedAway marks err as unprocessed if it is. net/http would repeat a request in one case
+// more, PROTOCOL_ERROR, which vouches for nothing, and it keeps apart which by text alone.
+// A text that is not known leaves the outcome unknown.
+func turnedAway(err error) error {
+	for _, reason := range []string{"[http2: Transport received Server's graceful shutdown GOAWAY]", "; REFUSED_STREAM; "} {
+		if strings.Contains(err.Error(), reason) {
+			return unprocessed{err}
+		}
+	}
+	return err
 }
 
 // trip is what net/http reports about one call. The zero trip knows nothing: so it stays

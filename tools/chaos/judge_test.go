@@ -6,6 +6,7 @@ import (
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/account"
+	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/load"
 	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/report"
 )
 
@@ -15,10 +16,10 @@ func (s *stage) judge(sc scenario, stall time.Duration) report.Row {
 	s.Helper()
 	seen, totals := s.callers.Seen(), s.books.Totals()
 	s.eventually("no connection is left behind", func() bool { return s.redis.Clients() == 0 })
-	for _, wrong := range s.books.Judge(s.consumed()) {
+	bound := s.lost + seen.Canceled // to cancel a call that is under way is a fault of its own
+	for _, wrong := range s.books.Judge(s.consumed(), bound*load.MaxCost) {
 		s.Error(wrong)
 	}
-	bound := s.lost + seen.Canceled // to cancel a call that is under way is a fault of its own
 	if totals.Unknown > bound {
 		s.Errorf("%d checks have an unknown outcome, want at most %d", totals.Unknown, bound)
 	}

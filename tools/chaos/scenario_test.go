@@ -24,24 +24,25 @@ type scenario struct {
 
 // setup is what stands before the load begins.
 type setup struct {
-	way      way      // what the callers go through
+	service  bool     // the callers use the service door, and a service
+	way      way      // what lies between the callers and what they call
 	redis    []string // extra arguments of the redis-server
 	serve    []string // extra arguments of the service
 	callers  int      // 0 for defaultCallers
 	pause    time.Duration
 	deadline time.Duration // of a call; 0 for defaultDeadline
-	fickle   bool          // callers cancel at random
+	fickle   time.Duration // callers cancel at random, up to so late
 	before   func(s *stage)
 }
 
-// way is what lies between the callers and Redis.
+// way is what lies between the callers and Redis or the service.
 type way uint8
 
 const (
-	straight      way = iota // the Redis door
-	throughToxic             // the Redis door, with toxiproxy before Redis
-	throughKnife             // the Redis door, with a way before Redis on which replies are cut
-	throughServer            // the service door and the service
+	straight way = iota
+	toxic        // toxiproxy
+	knife        // on which single connections can be spoilt
+	frames       // on which single streams can be
 )
 
 // door is how checks of the same moment travel.
@@ -62,6 +63,8 @@ var families = []struct {
 	{"process", processFaults},
 	{"data", dataFaults},
 	{"network", networkFaults},
+	{"service", serviceFaults},
+	{"callers", callerFaults},
 }
 
 func TestChaos(t *testing.T) {

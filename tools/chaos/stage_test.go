@@ -75,6 +75,7 @@ type stage struct {
 	serve    *process.Serve
 	toxic    *network.Toxic
 	knife    *network.Knife
+	frames   *network.Frames
 	books    *account.Account
 	callers  *load.Load
 	strategy map[string]script.Strategy
@@ -138,26 +139,36 @@ func (s *stage) defaults() {
 func (s *stage) open() (limiters map[string]throttlekit.Limiter, hangUp func()) {
 	s.Helper()
 	limiters = map[string]throttlekit.Limiter{}
-	address := s.redis.Address
-	switch s.setup.way {
-	case throughServer:
-		return limiters, s.openService(limiters)
-	case throughToxic:
-		s.toxic = network.StartToxic(s, address)
-		address = s.toxic.Address
-	case throughKnife:
-		s.knife = network.StartKnife(s, address)
-		address = s.knife.Address
+	if s.setup.service {
+		s.serve = process.StartServe(s, binary, s.redis.URL(), policies(s.limit), s.setup.serve...)
+		return limiters, s.openService(limiters, s.through(s.serve.Address))
 	}
+	return limiters, s.openRedis(limiters, s.through(s.redis.Address))
+}
+
+// through puts the scenario's way before the server at address, and returns where to dial.
+func (s *stage) through(address string) string {
+	s.Helper()
+	switch s.setup.way {
+	case toxic:
+		s.toxic = network.StartToxic(s, address)
+		return s.toxic.Address
+	case knife:
+		s.knife = network.StartKnife(s, address)
+		return s.knife.Address
+	case frames:
+		s.frames = network.StartFrames(s, address)
+		return s.frames.Address
+	}
+	return address
+}
+
+func (s *stage) openRedis(limiters map[string]throttlekit.Limiter, address string) (hangUp func()) {
+	s.Helper()
 	var opts []redisdoor.Option
 	if s.door == alone {
 		opts = append(opts, redisdoor.WithoutFusing())
 	}
-	return limiters, s.openRedis(limiters, address, opts...)
-}
-
-func (s *stage) openRedis(limiters map[string]throttlekit.Limiter, address string, opts ...redisdoor.Option) (hangUp func()) {
-	s.Helper()
 	connections, err := redisdoor.Dial("redis://" + address)
 	if err != nil {
 		s.Fatal(err)
@@ -180,14 +191,13 @@ func (s *stage) openRedis(limiters map[string]throttlekit.Limiter, address strin
 	}
 }
 
-func (s *stage) openService(limiters map[string]throttlekit.Limiter) (hangUp func()) {
+func (s *stage) openService(limiters map[string]throttlekit.Limiter, address string) (hangUp func()) {
 	s.Helper()
-	s.serve = process.StartServe(s, binary, s.redis.URL(), policies(s.limit), s.setup.serve...)
 	var opts []servicedoor.Option
 	if s.door == fused {
 		opts = append(opts, servicedoor.WithGathering())
 	}
-	client, err := servicedoor.New(s.serve.Address, opts...)
+	client, err := servicedoor.New(address, opts...)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -220,8 +230,11 @@ func (s *stage) strikes(times int) { s.lost += int64(times) * s.underWay() }
 // underWay is how many checks can be on their way to Redis at one moment.
 func (s *stage) underWay() int64 {
 	callers := int64(s.setup.callers)
-	if s.door == fused {
+	switch {
+	case s.door == fused:
 		return min(callers, workers*batch)
+	case s.setup.service:
+		return callers // each has a stream of its own
 	}
 	return min(callers, pool)
 }
@@ -233,6 +246,9 @@ func (s *stage) perConnection() int64 {
 	}
 	return 1
 }
+
+// perRequest is how many checks can be on their way in one request to the service.
+func (s *stage) perRequest() int64 { return s.perConnection() }
 
 // silent counts what is lost while nothing answers for as long as a fault lasts, and at
 // its end. Without fusing a connection is given up with its caller's deadline, and the

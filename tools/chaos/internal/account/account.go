@@ -43,14 +43,16 @@ type entry struct {
 	from, to int64
 }
 
-type units struct{ admitted, unknown int64 }
+type units struct{ admitted, unknown, madeUp int64 }
 
 // Totals is all checks that reached the door, by their outcome. Refused are those that
-// failed and were certainly not consumed; Unknown failed, too, and may have been.
-type Totals struct{ Admitted, Denied, Refused, Unknown int64 }
+// failed and were certainly not consumed; Unknown failed, too, and may have been. MadeUp
+// are those that a service answered by its fail mode, which does not say what became of
+// the check.
+type Totals struct{ Admitted, Denied, Refused, Unknown, MadeUp int64 }
 
 // Checks is how many there were.
-func (t Totals) Checks() int64 { return t.Admitted + t.Denied + t.Refused + t.Unknown }
+func (t Totals) Checks() int64 { return t.Admitted + t.Denied + t.Refused + t.Unknown + t.MadeUp }
 
 // New opens the books for budgets of which each allows limit units.
 func New(limit int64, budgets []Budget) *Account {
@@ -116,6 +118,9 @@ func (a *Account) end(from int64, b Budget, cost int64, d throttlekit.Decision, 
 	defer a.mu.Unlock()
 	var fault *throttlekit.Error
 	switch {
+	case err == nil && d.ResetAt.IsZero():
+		a.totals.MadeUp++
+		a.book(e, units{madeUp: cost})
 	case err == nil && d.Allowed:
 		a.totals.Admitted++
 		a.book(e, units{admitted: cost})
@@ -138,7 +143,7 @@ func (a *Account) end(from int64, b Budget, cost int64, d throttlekit.Decision, 
 
 func (a *Account) book(e entry, more units) {
 	sum := a.spent[e]
-	a.spent[e] = units{sum.admitted + more.admitted, sum.unknown + more.unknown}
+	a.spent[e] = units{sum.admitted + more.admitted, sum.unknown + more.unknown, sum.madeUp + more.madeUp}
 }
 
 const notes = 5

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/account"
@@ -14,6 +15,7 @@ import (
 type scripted struct {
 	throttlekit.Limiter
 	allowed   bool
+	madeUp    bool
 	err       error
 	meanwhile func()
 }
@@ -22,7 +24,11 @@ func (s *scripted) CheckN(context.Context, string, int64) (throttlekit.Decision,
 	if s.meanwhile != nil {
 		s.meanwhile()
 	}
-	return throttlekit.Decision{Allowed: s.allowed}, s.err
+	d := throttlekit.Decision{Allowed: s.allowed}
+	if !s.madeUp {
+		d.ResetAt = time.Now()
+	}
+	return d, s.err
 }
 
 // clerk tells a story to the books.
@@ -41,7 +47,7 @@ func (c *clerk) check(times int, allowed bool, err error) {
 			c.t.Fatalf("the books changed the error to %v", got)
 		}
 	}
-	c.door.meanwhile = nil
+	c.door.meanwhile, c.door.madeUp = nil, false
 }
 
 var (
@@ -87,6 +93,20 @@ func TestJudge(t *testing.T) {
 			c.check(1, true, nil)
 			c.check(3, true, nil)
 		}, 3, "7 units admitted in states 0 to 1"},
+		{"a made-up decision was consumed", "the service does not know, either", func(c *clerk) {
+			c.check(2, true, nil)
+			c.door.madeUp = true
+			c.check(1, true, nil)
+		}, 3, ""},
+		{"a made-up decision is none", "of the fail mode open", func(c *clerk) {
+			c.check(3, true, nil)
+			c.door.madeUp = true
+			c.check(9, true, nil)
+		}, 3, ""},
+		{"more was consumed than one fault can hide", "two units that nobody was told of", func(c *clerk) {
+			c.check(1, true, nil)
+			c.check(2, false, unknown)
+		}, 3, "2 units as consumed that nobody was told of"},
 		{"a foreign error", "every fault is a throttlekit.Error", func(c *clerk) { c.check(1, false, errors.New("oops")) }, 0, "not the SDK's: oops"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -94,7 +114,7 @@ func TestJudge(t *testing.T) {
 			c := &clerk{t: t, Account: account.New(3, []account.Budget{{Limiter: "even", Key: "ann"}}), door: &scripted{}}
 			c.limiter = c.Watch("even", c.door)
 			row.story(c)
-			wrong := strings.Join(c.Judge(func(account.Budget) int64 { return row.held }), "\n")
+			wrong := strings.Join(c.Judge(func(account.Budget) int64 { return row.held }, 1), "\n")
 			if row.wrong == "" && wrong != "" || !strings.Contains(wrong, row.wrong) {
 				t.Errorf("the judge said %q, want %q", wrong, row.wrong)
 			}

@@ -23,9 +23,13 @@ type Settings struct {
 	Deadline time.Duration
 	// Pause is how long a caller rests between two calls, on average.
 	Pause time.Duration
-	// Fickle callers cancel some of their calls at a random moment within Deadline.
-	Fickle bool
+	// Fickle callers cancel each call at a random moment up to so much after its start;
+	// 0 for callers who know what they want.
+	Fickle time.Duration
 }
+
+// MaxCost is the most that a caller spends at once.
+const MaxCost = 3
 
 // Load is callers at work.
 type Load struct {
@@ -84,7 +88,7 @@ func (l *Load) call(ctx context.Context, random *rand.Rand) {
 		}
 		limiter := s.Limiters[l.names[random.IntN(len(l.names))]]
 		key := s.Keys[random.IntN(len(s.Keys))]
-		cost := 1 + max(0, random.Int64N(8)-5) // 1 mostly, sometimes 2 or 3
+		cost := max(1, random.Int64N(8)-4) // 1 mostly, sometimes 2 or 3
 		l.one(limiter, key, cost, random)
 		rest.Reset(time.Duration(random.Int64N(2*int64(s.Pause) + 1)))
 	}
@@ -96,8 +100,10 @@ func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *
 		ctx, cancel = context.WithTimeout(ctx, l.settings.Deadline)
 	}
 	defer cancel()
-	if l.settings.Fickle {
-		defer time.AfterFunc(time.Duration(random.Int64N(int64(l.settings.Deadline))), cancel).Stop()
+	if l.settings.Fickle > 0 {
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer time.AfterFunc(time.Duration(random.Int64N(int64(l.settings.Fickle))), cancel).Stop()
 	}
 	began := time.Now()
 	d, err := limiter.CheckN(ctx, key, cost)

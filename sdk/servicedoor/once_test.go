@@ -234,7 +234,7 @@ func TestForeignHTTPClient(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func() (*http.Response, error)
-		source throttlekit.Source
+		source throttlekit.FaultSource
 		kind   error
 	}{
 		{

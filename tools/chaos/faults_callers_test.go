@@ -19,7 +19,7 @@ var callerFaults = []scenario{
 			s.spends(0.5)
 			s.strikes(1)
 			s.redis.Kill()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.loses(s.redis.Start)
 			s.recovers()
 		},
@@ -32,7 +32,7 @@ var callerFaults = []scenario{
 			s.spends(0.5)
 			s.strikes(1)
 			s.serve.Kill()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.serve.Start()
 			s.recovers()
 		},

@@ -48,7 +48,7 @@ var networkFaults = []scenario{
 			s.spends(0.5)
 			s.silent()
 			s.toxic.Both("timeout", map[string]int{"timeout": 0})
-			s.lasts(s.fault)
+			s.outlasts()
 			s.toxic.Heal()
 			s.recovers()
 		},

@@ -9,7 +9,7 @@ var processFaults = []scenario{
 			s.spends(0.5)
 			s.strikes(1)
 			s.redis.Kill()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.loses(s.redis.Start)
 			s.recovers()
 		},
@@ -22,7 +22,7 @@ var processFaults = []scenario{
 			s.spends(0.5)
 			s.strikes(1)
 			s.redis.Kill()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.redis.Start()
 			s.recovers()
 		},
@@ -47,7 +47,7 @@ var processFaults = []scenario{
 			s.spends(0.5)
 			s.silent()
 			s.redis.Freeze()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.redis.Thaw()
 			s.recovers()
 		},

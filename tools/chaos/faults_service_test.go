@@ -12,7 +12,7 @@ var serviceFaults = []scenario{
 			s.spends(0.5)
 			s.strikes(1)
 			s.serve.Kill()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.serve.Start()
 			s.recovers()
 		},
@@ -38,7 +38,7 @@ var serviceFaults = []scenario{
 			s.spends(0.5)
 			s.silent()
 			s.serve.Freeze()
-			s.lasts(s.fault)
+			s.outlasts()
 			s.serve.Thaw()
 			s.recovers()
 		},
@@ -63,7 +63,7 @@ var serviceFaults = []scenario{
 			s.spends(0.5)
 			s.silent()
 			s.toxic.Both("latency", map[string]int{"latency": int(2 * s.setup.deadline.Milliseconds())})
-			s.lasts(s.fault)
+			s.outlasts()
 			s.toxic.Heal()
 			s.recovers()
 		},
@@ -89,7 +89,7 @@ var serviceFaults = []scenario{
 		play: func(s *stage) {
 			for i := range 20 {
 				s.spends(float64(i+1) / 22)
-				s.lost += s.perRequest()
+				s.lost += s.perConnection()
 				s.frames.Reset(1, http2.ErrCodeInternal)
 				s.eventually("a stream is reset", func() bool { return !s.frames.Pending() })
 			}

@@ -18,8 +18,6 @@ type scenario struct {
 
 	// clean is for faults that no caller may notice: not one check fails.
 	clean bool
-	// lasting is for faults that never end, so that there is no recovery to see.
-	lasting bool
 }
 
 // setup is what stands before the load begins.
@@ -30,7 +28,7 @@ type setup struct {
 	serve    []string // extra arguments of the service
 	callers  int      // 0 for defaultCallers
 	pause    time.Duration
-	deadline time.Duration // of a call; 0 for defaultDeadline
+	deadline time.Duration // of a call; 0 for the default of sdk/resilient
 	fickle   time.Duration // callers cancel at random, up to so late
 	before   func(s *stage)
 }

@@ -26,16 +26,19 @@ type Budget struct{ Limiter, Key string }
 type Account struct {
 	limit   int64
 	budgets []Budget
-
-	// The states of Redis that may decide a check now: from oldest to newest.
-	oldest, newest atomic.Int64
+	states  map[Budget]*states // of each; the map stays as it is
 
 	mu      sync.Mutex
 	spent   map[entry]units
 	denied  map[entry]bool // a check of cost 1 was
 	totals  Totals
+	unknown error    // the first of an unknown outcome, for whoever wonders
 	strange []string // outcomes that the SDK must not have
 }
+
+// states are those of Redis that may decide a check of a budget now, from oldest to
+// newest. What Redis holds may be left from any state since kept.
+type states struct{ kept, oldest, newest atomic.Int64 }
 
 // entry is a budget in the states from which to which its checks may have been decided.
 type entry struct {
@@ -56,15 +59,35 @@ func (t Totals) Checks() int64 { return t.Admitted + t.Denied + t.Refused + t.Un
 
 // New opens the books for budgets of which each allows limit units.
 func New(limit int64, budgets []Budget) *Account {
-	return &Account{limit: limit, budgets: budgets, spent: map[entry]units{}, denied: map[entry]bool{}}
+	a := &Account{limit: limit, budgets: budgets, states: map[Budget]*states{}, spent: map[entry]units{}, denied: map[entry]bool{}}
+	for _, b := range budgets {
+		a.states[b] = &states{}
+	}
+	return a
 }
 
-// Replace runs what replaces the state of Redis by another with whole limits. Checks that
-// are under way meanwhile may be decided by either.
+// Replace runs what replaces the state of Redis by one that holds nothing. Checks that are
+// under way meanwhile may be decided by either.
 func (a *Account) Replace(change func()) {
-	a.newest.Add(1)
+	a.Rollback(change)
+	for _, s := range a.states {
+		s.kept.Store(s.newest.Load())
+	}
+}
+
+// Rollback runs what replaces the state of Redis by an earlier one, which holds some of
+// what was admitted; for these budgets alone, if any are named.
+func (a *Account) Rollback(change func(), budgets ...Budget) {
+	if len(budgets) == 0 {
+		budgets = a.budgets
+	}
+	for _, b := range budgets {
+		a.states[b].newest.Add(1)
+	}
 	change()
-	a.oldest.Store(a.newest.Load())
+	for _, b := range budgets {
+		a.states[b].oldest.Store(a.states[b].newest.Load())
+	}
 }
 
 // Watch returns limiter with every check through it booked under name.
@@ -85,35 +108,14 @@ func (w *watched) Check(ctx context.Context, key string) (throttlekit.Decision, 
 
 // CheckN implements [throttlekit.Limiter].
 func (w *watched) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
-	from := w.books.begin()
+	b := Budget{w.name, key}
+	from := w.books.states[b].oldest.Load()
 	d, err := w.Limiter.CheckN(ctx, key, cost)
-	w.books.end(from, Budget{w.name, key}, cost, d, err)
+	w.books.end(entry{budget: b, from: from, to: w.books.states[b].newest.Load()}, cost, d, err)
 	return d, err
 }
 
-// CheckMany implements [throttlekit.Limiter].
-func (w *watched) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
-	from := w.books.begin()
-	ds, err := w.Limiter.CheckMany(ctx, keys, cost)
-	var many *throttlekit.ManyError
-	for i, key := range keys {
-		var d throttlekit.Decision
-		one := err
-		if errors.As(err, &many) {
-			one = many.Errors[i]
-		}
-		if one == nil {
-			d = ds[i]
-		}
-		w.books.end(from, Budget{w.name, key}, cost, d, one)
-	}
-	return ds, err
-}
-
-func (a *Account) begin() (from int64) { return a.oldest.Load() }
-
-func (a *Account) end(from int64, b Budget, cost int64, d throttlekit.Decision, err error) {
-	e := entry{budget: b, from: from, to: a.newest.Load()}
+func (a *Account) end(e entry, cost int64, d throttlekit.Decision, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var fault *throttlekit.Error
@@ -130,28 +132,30 @@ func (a *Account) end(from int64, b Budget, cost int64, d throttlekit.Decision, 
 			a.denied[e] = true
 		}
 	case !errors.As(err, &fault):
-		a.totals.Unknown++
-		a.book(e, units{unknown: cost})
-		a.note("an error that is not the SDK's: %v", err)
+		a.unsure(e, cost, err)
+		if len(a.strange) < notes {
+			a.strange = append(a.strange, fmt.Sprintf("an error that is not the SDK's: %v", err))
+		}
 	case fault.MayHaveConsumed:
-		a.totals.Unknown++
-		a.book(e, units{unknown: cost})
+		a.unsure(e, cost, err)
 	default:
 		a.totals.Refused++
+	}
+}
+
+const notes = 5
+
+func (a *Account) unsure(e entry, cost int64, err error) {
+	a.totals.Unknown++
+	a.book(e, units{unknown: cost})
+	if a.unknown == nil {
+		a.unknown = err
 	}
 }
 
 func (a *Account) book(e entry, more units) {
 	sum := a.spent[e]
 	a.spent[e] = units{sum.admitted + more.admitted, sum.unknown + more.unknown, sum.madeUp + more.madeUp}
-}
-
-const notes = 5
-
-func (a *Account) note(format string, args ...any) {
-	if len(a.strange) < notes {
-		a.strange = append(a.strange, fmt.Sprintf(format, args...))
-	}
 }
 
 // Totals returns what was counted so far.
@@ -161,25 +165,32 @@ func (a *Account) Totals() Totals {
 	return a.totals
 }
 
-// Spent is how many units were admitted in the newest state so far.
+// Unknown is an error of a check whose outcome is unknown, if there was one.
+func (a *Account) Unknown() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unknown
+}
+
+// Spent is how many units were admitted so far in the newest state of each budget.
 func (a *Account) Spent() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	newest, sum := a.newest.Load(), int64(0)
+	sum := int64(0)
 	for e, u := range a.spent {
-		if e.from == newest {
+		if e.from == a.states[e.budget].newest.Load() {
 			sum += u.admitted
 		}
 	}
 	return sum
 }
 
-// Exhausted reports whether the newest state was seen to deny every budget.
+// Exhausted reports whether every budget was seen to be denied in its newest state.
 func (a *Account) Exhausted() bool {
-	newest := a.newest.Load()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, b := range a.budgets {
+		newest := a.states[b].newest.Load()
 		if !a.denied[entry{b, newest, newest}] {
 			return false
 		}
@@ -189,7 +200,11 @@ func (a *Account) Exhausted() bool {
 
 // Allowed is how many units could be admitted in all states together.
 func (a *Account) Allowed() int64 {
-	return a.limit * int64(len(a.budgets)) * (a.newest.Load() + 1)
+	sum := int64(0)
+	for _, b := range a.budgets {
+		sum += a.limit * (a.states[b].newest.Load() + 1)
+	}
+	return sum
 }
 
 // Units is what was admitted in all states together.

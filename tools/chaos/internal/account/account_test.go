@@ -81,6 +81,16 @@ func TestJudge(t *testing.T) {
 			c.Replace(nothing)
 			c.check(4, true, nil)
 		}, 3, "4 units admitted in states 1 to 1"},
+		{"an earlier state still holds some", "a failover lost one of three", func(c *clerk) {
+			c.check(3, true, nil)
+			c.Rollback(nothing)
+			c.check(1, true, nil)
+		}, 3, ""},
+		{"an empty state holds nothing", "what was admitted before is gone", func(c *clerk) {
+			c.check(3, true, nil)
+			c.Replace(nothing)
+			c.check(1, true, nil)
+		}, 3, "sent twice"},
 		{"a check across the change is either state's", "four may belong to the first", func(c *clerk) {
 			c.check(2, true, nil)
 			c.door.meanwhile = func() { c.Replace(nothing) }

@@ -8,10 +8,10 @@ import "fmt"
 func (a *Account) Judge(consumed func(Budget) int64, untold int64) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	wrong := append([]string(nil), a.strange...)
+	wrong, more := append([]string(nil), a.strange...), int64(0)
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	last, more := a.newest.Load(), int64(0)
 	for _, b := range a.budgets {
+		last := a.states[b].newest.Load()
 		for from := int64(0); from <= last; from++ {
 			for to := from; to <= last; to++ {
 				admitted, allowed := a.within(b, from, to), a.limit*(to-from+1)
@@ -20,7 +20,7 @@ func (a *Account) Judge(consumed func(Budget) int64, untold int64) []string {
 				}
 			}
 		}
-		held, sure, told := consumed(b), a.within(b, last, last), a.upTo(b, last)
+		held, sure, told := consumed(b), a.within(b, last, last), a.left(b)
 		most := told.admitted + told.unknown + told.madeUp
 		more += max(0, held-told.admitted)
 		switch {
@@ -49,15 +49,15 @@ func (a *Account) within(b Budget, from, to int64) int64 {
 	return sum
 }
 
-// upTo is the most that may have been spent in the last state. A check that was given up
-// may still be on its way to Redis, and be run there in a later state than its own.
-func (a *Account) upTo(b Budget, last int64) units {
+// left is the most that Redis may hold at the end. A check that was given up may still be
+// on its way to Redis, and be run there in a later state than its own.
+func (a *Account) left(b Budget) units {
 	var sum units
 	for e, u := range a.spent {
 		if e.budget == b {
 			sum.unknown += u.unknown
 			sum.madeUp += u.madeUp
-			if e.to == last {
+			if e.to >= a.states[b].kept.Load() {
 				sum.admitted += u.admitted
 			}
 		}

@@ -19,8 +19,6 @@ type Settings struct {
 	Limiters map[string]throttlekit.Limiter // by name; each checked for each of Keys
 	Keys     []string
 
-	// Deadline is what the context of every call allows; 0 for a context without end.
-	Deadline time.Duration
 	// Pause is how long a caller rests between two calls, on average.
 	Pause time.Duration
 	// Fickle callers cancel each call at a random moment up to so much after its start;
@@ -54,6 +52,9 @@ type Seen struct {
 	Longest  time.Duration
 	LastBad  time.Time // when the last call ended that failed or that the contract did not decide
 }
+
+// Bad is how many calls the contract did not decide, but for those that the caller canceled.
+func (s Seen) Bad() int64 { return s.Calls - s.Canceled - s.Made[contract] }
 
 // Start has the callers begin.
 func Start(s Settings) *Load {
@@ -95,14 +96,11 @@ func (l *Load) call(ctx context.Context, random *rand.Rand) {
 }
 
 func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *rand.Rand) {
-	ctx, cancel := context.Background(), context.CancelFunc(func() {})
-	if l.settings.Deadline > 0 {
-		ctx, cancel = context.WithTimeout(ctx, l.settings.Deadline)
-	}
-	defer cancel()
+	ctx := context.Background() // without a deadline: the limiter is to have its own
 	if l.settings.Fickle > 0 {
-		ctx, cancel = context.WithCancel(ctx)
+		canceled, cancel := context.WithCancel(ctx)
 		defer cancel()
+		ctx = canceled
 		defer time.AfterFunc(time.Duration(random.Int64N(int64(l.settings.Fickle))), cancel).Stop()
 	}
 	began := time.Now()
@@ -137,18 +135,18 @@ func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *
 	l.seen.LastBad = ended
 }
 
-const contract = "contract"
+var contract = throttlekit.SourceContract.String()
 
 // source says who made a decision. One of a service's fail mode has no reset: see
 // server.FailMode.
 func source(d throttlekit.Decision) string {
 	switch {
-	case !d.ResetAt.IsZero():
-		return contract
+	case d.Degraded() || !d.ResetAt.IsZero():
+		return d.Source.String()
 	case d.Allowed:
-		return "open"
+		return "service open"
 	}
-	return "closed"
+	return "service closed"
 }
 
 // Seen returns what the callers saw so far.

@@ -1,92 +1,78 @@
 package process
 
 import (
-	"errors"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/gomodule/redigo/redis"
+
+	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
-// Redis is a redis-server that only this test uses. It keeps its port and its folder
-// when it is killed and started again; what it saves there is up to its arguments, and
-// is nothing by default.
+// Redis is a redis-server that only this test uses. It keeps its port and its folder when
+// it is killed and started again; what it saves there is up to its arguments, and is
+// nothing by default.
 type Redis struct {
-	process
-	Address string // host:port
+	*redistest.Server
+	tb testing.TB
 }
 
 // StartRedis starts a redis-server and ends it with the test.
-func StartRedis(tb testing.TB, args ...string) *Redis {
+func StartRedis(tb testing.TB, args ...string) Redis {
 	tb.Helper()
-	port := freePort(tb)
-	dir, err := os.MkdirTemp("", "chaos-redis")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	r := &Redis{Address: net.JoinHostPort(loopback, port)}
-	r.process = process{tb: tb, name: "redis-server", make: func() *exec.Cmd {
-		return exec.Command("redis-server", append([]string{
-			"--bind", loopback, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no",
-		}, args...)...)
-	}}
-	tb.Cleanup(func() {
-		r.end()
-		if err := os.RemoveAll(dir); err != nil {
-			tb.Error(err)
-		}
-	})
-	r.Start()
-	return r
+	return Redis{redistest.StartServer(tb, args...), tb}
 }
 
-// Start starts the process anew and returns when it answers.
-func (r *Redis) Start() {
+// Watched returns server as one whose verbs fail the test.
+func Watched(tb testing.TB, server *redistest.Server) Redis { return Redis{server, tb} }
+
+// Kill ends the process with SIGKILL and returns when it is gone.
+func (r Redis) Kill() { r.tb.Helper(); r.must(r.Server.Kill()) }
+
+// Start starts the process anew and returns when it answers: one that loads what it saved
+// takes connections before it does.
+func (r Redis) Start() {
 	r.tb.Helper()
-	r.start()
-	r.await(func() error {
-		_, err := r.ask("PING")
-		return err
-	})
+	r.must(r.Restart())
+	for _, err := r.Server.Do("PING"); err != nil; _, err = r.Server.Do("PING") {
+		if !strings.HasPrefix(err.Error(), "LOADING") {
+			r.tb.Fatal(err)
+		}
+	}
 }
 
-// URL is the address as redisdoor.Dial and serve take it.
-func (r *Redis) URL() string { return "redis://" + r.Address }
+// Freeze stops the process where it is: connections to it stay, and nothing answers.
+func (r Redis) Freeze() { r.tb.Helper(); r.must(r.Server.Freeze()) }
+
+// Thaw has a frozen process go on.
+func (r Redis) Thaw() { r.tb.Helper(); r.must(r.Server.Thaw()) }
 
 // Do runs a command over a connection of its own.
-func (r *Redis) Do(command string, args ...any) any {
+func (r Redis) Do(command string, args ...any) any {
 	r.tb.Helper()
-	reply, err := r.ask(command, args...)
-	if err != nil {
-		r.tb.Fatalf("%s: %v", command, err)
-	}
+	reply, err := r.Server.Do(command, args...)
+	r.must(err)
 	return reply
 }
 
-func (r *Redis) ask(command string, args ...any) (any, error) {
-	conn, err := redis.Dial("tcp", r.Address)
-	if err != nil {
-		return nil, err
-	}
-	reply, err := conn.Do(command, args...)
-	return reply, errors.Join(err, conn.Close())
-}
-
-// Clients is how many connections others than this one have to the server.
-func (r *Redis) Clients() int {
+// Clients is how many connections others than this one have to the server, but for its
+// replicas and its master.
+func (r Redis) Clients() int {
 	r.tb.Helper()
 	list, err := redis.String(r.Do("CLIENT", "LIST"), nil)
-	if err != nil {
-		r.tb.Fatal(err)
-	}
+	r.must(err)
 	others := 0
 	for line := range strings.Lines(list) {
-		if !strings.Contains(line, "cmd=client|list") {
+		if !strings.Contains(line, "cmd=client|list") && !strings.Contains(line, " flags=S") && !strings.Contains(line, " flags=M") {
 			others++
 		}
 	}
 	return others
+}
+
+func (r Redis) must(err error) {
+	r.tb.Helper()
+	if err != nil {
+		r.tb.Fatal(err)
+	}
 }

@@ -21,13 +21,14 @@ type Row struct {
 	Made              map[string]int64 // decisions, by who made them
 	Longest, Deadline time.Duration
 	Stall             time.Duration // how late the process itself was at most
-	Recovery          time.Duration // below 0 where there is none to see
+	WhileDown         time.Duration // what 99 of 100 waited at most while the breakers were open
+	Recovery          time.Duration // these two below 0 where there is none to see
 }
 
 // String is a row as a test logs it.
 func (r Row) String() string {
-	return fmt.Sprintf("%d checks, %d/%d admitted, %d/%d unknown, %d failed, made %s, waited %v/%v (stall %v), recovered %s",
-		r.Checks, r.Admitted, r.Allowed, r.Unknown, r.Bound, r.Failed, r.made(), r.Longest, r.Deadline, r.Stall, r.recovery())
+	return fmt.Sprintf("%d checks, %d/%d admitted, %d/%d unknown, %d failed, made %s, waited %v/%v (stall %v), down %s, recovered %s",
+		r.Checks, r.Admitted, r.Allowed, r.Unknown, r.Bound, r.Failed, r.made(), r.Longest, r.Deadline, r.Stall, r.whileDown(), r.recovery())
 }
 
 func (r Row) made() string {
@@ -51,6 +52,13 @@ func (r Row) recovery() string {
 	return millis(r.Recovery)
 }
 
+func (r Row) whileDown() string {
+	if r.WhileDown < 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%d µs", r.WhileDown.Microseconds())
+}
+
 func millis(d time.Duration) string {
 	return fmt.Sprintf("%d ms", (d + time.Millisecond/2).Milliseconds())
 }
@@ -65,9 +73,9 @@ func Write(path string, rows []Row) error {
 			family = r.Family
 			fmt.Fprintf(&b, "\n## %s\n\n%s", titles[family], columns)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d / %d | %d / %d | %s | %d | %s / %s | %s |\n",
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d / %d | %d / %d | %s | %d | %s / %s | %s | %s |\n",
 			r.Scenario, r.Door, r.Fault, r.Checks, r.Admitted, r.Allowed, r.Unknown, r.Bound, r.made(), r.Failed,
-			millis(r.Longest), millis(r.Deadline), r.recovery())
+			millis(r.Longest), millis(r.Deadline), r.whileDown(), r.recovery())
 	}
 	return os.WriteFile(path, b.Bytes(), 0o644)
 }
@@ -92,8 +100,8 @@ func Scenarios(path string) (map[Listed]int, error) {
 	return found, nil
 }
 
-const columns = `| scenario | checks travel | fault | checks | admitted / allowed | unknown / bound | degraded | failed | longest wait / deadline | recovery |
-| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+const columns = `| scenario | checks travel | fault | checks | admitted / allowed | unknown / bound | degraded | failed | longest wait / deadline | p99 while down | recovery |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 `
 
 var titles = map[string]string{

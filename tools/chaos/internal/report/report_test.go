@@ -17,9 +17,10 @@ func TestTheTableCanBeReadBack(t *testing.T) {
 		Checks: 100, Admitted: 40, Allowed: 60, Unknown: 2, Bound: 64, Failed: 7,
 		Made:    map[string]int64{"contract": 80, "open": 12, "local": 1},
 		Longest: 12 * time.Millisecond, Deadline: 50 * time.Millisecond, Recovery: 1499 * time.Microsecond,
+		WhileDown: 35 * time.Microsecond,
 	}
 	alone := row
-	alone.Door, alone.Recovery = "alone", -1
+	alone.Door, alone.Recovery, alone.WhileDown = "alone", -1, -1
 	if err := report.Write(path, []report.Row{row, alone}); err != nil {
 		t.Fatal(err)
 	}
@@ -28,8 +29,8 @@ func TestTheTableCanBeReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| Redis is killed | fused | SIGKILL | 100 | 40 / 60 | 2 / 64 | 1 local, 12 open | 7 | 12 ms / 50 ms | 1 ms |\n",
-		"| Redis is killed | alone | SIGKILL | 100 | 40 / 60 | 2 / 64 | 1 local, 12 open | 7 | 12 ms / 50 ms | – |\n",
+		"| Redis is killed | fused | SIGKILL | 100 | 40 / 60 | 2 / 64 | 1 local, 12 open | 7 | 12 ms / 50 ms | 35 µs | 1 ms |\n",
+		"| Redis is killed | alone | SIGKILL | 100 | 40 / 60 | 2 / 64 | 1 local, 12 open | 7 | 12 ms / 50 ms | – | – |\n",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the table lacks %q:\n%s", want, text)

@@ -129,9 +129,25 @@ func busPort(n *Server) (int, error) {
 	return strconv.Atoi(pair[1])
 }
 
-// AwaitOK returns when every node that runs holds the cluster for sound, and every
-// replica has its master's data.
+// AwaitOK returns when every node that runs holds the cluster for sound, all agree on who
+// serves what, and every replica has its master's data.
 func (c *Cluster) AwaitOK() error {
+	if err := await("nodes that agree on who serves what", func() (bool, error) {
+		var said string
+		for _, n := range c.Nodes {
+			if !n.Running() {
+				continue
+			}
+			layout, err := n.layout()
+			if err != nil || said != "" && layout != said {
+				return false, err
+			}
+			said = layout
+		}
+		return true, nil
+	}); err != nil {
+		return err
+	}
 	for _, n := range c.Nodes {
 		if !n.Running() {
 			continue
@@ -156,6 +172,18 @@ func (c *Cluster) AwaitOK() error {
 		}
 	}
 	return nil
+}
+
+// layout is who serves which slots, as the server sees it.
+func (s *Server) layout() (string, error) {
+	entries, err := redis.Values(s.Do("CLUSTER", "SLOTS"))
+	lines := make([]string, len(entries))
+	for i, e := range entries {
+		entry := e.([]any)
+		lines[i] = fmt.Sprint(entry[0], entry[1], entry[2].([]any)[1])
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n"), err
 }
 
 func (s *Server) clusterInfo(field string) (string, error) {

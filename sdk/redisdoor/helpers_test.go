@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +26,19 @@ import (
 	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(andCluster{m}) }
+
+// andCluster ends the cluster that tests share, if one began it, after them.
+type andCluster struct{ *testing.M }
+
+func (m andCluster) Run() int {
+	code := m.M.Run()
+	if err := endCluster(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
 
 // secretKey is what the tests limit by; no error may ever repeat it.
 const secretKey = "user-4711-secret"
@@ -86,6 +100,11 @@ func calls(tb testing.TB, pool *redis.Pool, name string) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return callsIn(tb, info, name)
+}
+
+func callsIn(tb testing.TB, info, name string) int {
+	tb.Helper()
 	_, after, found := strings.Cut(info, "cmdstat_"+name+":calls=")
 	if !found {
 		return 0

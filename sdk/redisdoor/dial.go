@@ -149,14 +149,19 @@ func (d *dialer) dial(ctx context.Context, address string) (redis.Conn, error) {
 
 // pool returns a pool of connections to the Redis at an address.
 func (d *dialer) pool(address string) *redis.Pool {
-	return &redis.Pool{
-		DialContext:         func(ctx context.Context) (redis.Conn, error) { return d.dial(ctx, address) },
-		TestOnBorrowContext: testIdle,
+	return newPool(func(ctx context.Context) (redis.Conn, error) { return d.dial(ctx, address) }, testIdle)
+}
+
+// newPool returns a pool of connections that dial makes and test holds for good.
+func newPool(dial func(context.Context) (redis.Conn, error), test func(context.Context, redis.Conn, time.Time) error) *redis.Pool {
+	return noticeHangups(&redis.Pool{
+		DialContext:         dial,
+		TestOnBorrowContext: test,
 		MaxIdle:             poolSize,
 		MaxActive:           poolSize,
 		IdleTimeout:         idleTimeout,
 		Wait:                true,
-	}
+	})
 }
 
 // testIdle has a connection answer that has not been used for some time.

@@ -41,15 +41,12 @@ var errFormerMaster = errors.New("the connection is to a former master")
 
 // pool returns a pool of connections to the master of the moment.
 func (p *patrol) pool() *redis.Pool {
-	pool := p.dialer.pool("")
-	pool.DialContext = p.dial
-	pool.TestOnBorrowContext = func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
+	return newPool(p.dial, func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
 		if c.(*masterConn).address != p.current() {
 			return errFormerMaster
 		}
 		return testIdle(ctx, c, lastUsed)
-	}
-	return pool
+	})
 }
 
 func (p *patrol) current() string {

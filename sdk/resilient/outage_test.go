@@ -2,14 +2,9 @@ package resilient_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,87 +17,19 @@ import (
 	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
-// server is a redis-server that a test may kill, freeze and start again.
-type server struct {
-	tb  testing.TB
-	dir string
-	cmd *exec.Cmd
-}
-
-func startServer(tb testing.TB) *server {
+// dialled is a pool with as many connections as it may have, all of them idle.
+func dialled(tb testing.TB, s *redistest.Server) *redis.Pool {
 	tb.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv(redistest.RequireVariable) == "1" {
-			tb.Fatal(err)
-		}
-		tb.Skip("needs a redis-server process, and there is no redis-server on this machine")
-	}
-	// Not tb.TempDir, whose path holds the test's name: a socket's path is short.
-	dir, err := os.MkdirTemp("", "redis")
+	pool, err := redisdoor.Dial(s.URL())
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &server{tb: tb, dir: dir}
-	tb.Cleanup(func() {
-		s.kill()
-		if err := os.RemoveAll(dir); err != nil {
-			tb.Error(err)
-		}
-	})
-	s.start()
-	return s
-}
-
-func (s *server) socket() string { return filepath.Join(s.dir, "s") }
-
-// start returns when the server answers.
-func (s *server) start() {
-	s.tb.Helper()
-	s.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--appendonly", "no")
-	if err := s.cmd.Start(); err != nil {
-		s.tb.Fatal(err)
-	}
-	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		var conn redis.Conn
-		if conn, err = redis.Dial("unix", s.socket()); err == nil {
-			_, err = conn.Do("PING")
-			if err = errors.Join(err, conn.Close()); err == nil {
-				return
-			}
-		}
-	}
-	s.tb.Fatalf("redis-server did not start: %v", err)
-}
-
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait() // it was killed
-		s.cmd = nil
-	}
-}
-
-func (s *server) signal(sig syscall.Signal) {
-	s.tb.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.tb.Fatal(err)
-	}
-}
-
-// dialled is a pool whose connections are all in use at once, and idle then.
-func (s *server) dialled() *redis.Pool {
-	s.tb.Helper()
-	pool, err := redisdoor.Dial("unix://" + s.socket())
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	s.tb.Cleanup(func() { _ = pool.Close() })
+	tb.Cleanup(func() { _ = pool.Close() })
 	var conns []redis.Conn
 	for range pool.MaxActive {
 		conn := pool.Get()
 		if _, err := conn.Do("PING"); err != nil {
-			s.tb.Fatal(err)
+			tb.Fatal(err)
 		}
 		conns = append(conns, conn)
 	}
@@ -112,6 +39,9 @@ func (s *server) dialled() *redis.Pool {
 	return pool
 }
 
+// breath is how long a caller waits between two checks.
+const breath = 2 * time.Millisecond
+
 // crowd is callers that check as fast as they are answered, with a breath between.
 type crowd struct {
 	stop chan struct{}
@@ -120,6 +50,7 @@ type crowd struct {
 	mu    sync.Mutex
 	waits []time.Duration // of each check since the last harvest
 	back  time.Time       // of the first decision of the contract since then
+	late  time.Duration   // at most, that the machine woke a caller after its time
 }
 
 func assemble(tb testing.TB, limiter throttlekit.Limiter, callers int) *crowd {
@@ -127,19 +58,21 @@ func assemble(tb testing.TB, limiter throttlekit.Limiter, callers int) *crowd {
 	for i := range callers {
 		c.done.Go(func() {
 			for {
+				began := time.Now()
 				select {
 				case <-c.stop:
 					return
-				case <-time.After(2 * time.Millisecond):
+				case <-time.After(breath):
 				}
-				began := time.Now()
+				late := time.Since(began) - breath
+				began = time.Now()
 				d, err := limiter.Check(context.Background(), fmt.Sprint(secretKey, i))
 				ended := time.Now()
 				if err != nil {
 					tb.Error(err)
 				}
 				c.mu.Lock()
-				c.waits = append(c.waits, ended.Sub(began))
+				c.waits, c.late = append(c.waits, ended.Sub(began)), max(c.late, late)
 				if c.back.IsZero() && !d.Degraded() {
 					c.back = ended
 				}
@@ -171,6 +104,14 @@ func (c *crowd) backSince() time.Time {
 	return c.back
 }
 
+// latest is how much longer than it should the machine had somebody sleep, and so what
+// bounds on times have to allow for.
+func (c *crowd) latest() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.late
+}
+
 func eventually(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
@@ -180,48 +121,66 @@ func eventually(tb testing.TB, what string, is func() bool) {
 	}
 }
 
-// TestOutage takes a Redis away from callers and gives it back.
+// TestOutage takes a Redis away from callers and gives it back. What it bounds is what the
+// user is promised: the deadline and 10 ms at most for anybody, next to nothing for nearly
+// everybody, and the contract's decisions within a second of its return.
 func TestOutage(t *testing.T) {
 	for _, row := range []struct {
-		name          string
-		away, return_ func(*server)
+		name       string
+		away, back func(*redistest.Server) error
+		door       []redisdoor.Option
 	}{
-		{"killed and started again", (*server).kill, (*server).start},
-		{"frozen", func(s *server) { s.signal(syscall.SIGSTOP) }, func(s *server) { s.signal(syscall.SIGCONT) }},
+		{"killed and started again, fused", (*redistest.Server).Kill, (*redistest.Server).Restart, nil},
+		{"killed and started again, alone", (*redistest.Server).Kill, (*redistest.Server).Restart, []redisdoor.Option{redisdoor.WithoutFusing()}},
+		{"frozen, fused", (*redistest.Server).Freeze, (*redistest.Server).Thaw, nil},
+		{"frozen, alone", (*redistest.Server).Freeze, (*redistest.Server).Thaw, []redisdoor.Option{redisdoor.WithoutFusing()}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s := startServer(t)
-			for _, alone := range []bool{false, true} {
-				name, options := "fused", []redisdoor.Option{redisdoor.WithPrefix("fused")}
-				if alone {
-					name, options = "alone", []redisdoor.Option{redisdoor.WithPrefix("alone"), redisdoor.WithoutFusing()}
-				}
-				t.Run(name, func(t *testing.T) {
-					door, err := redisdoor.New(s.dialled(), strategy.GCRA{Limit: 1000, Period: time.Hour}, options...)
-					if err != nil {
-						t.Fatal(err)
-					}
-					l := newLimiter(t, door, resilient.WithFailMode(resilient.FailOpen))
-					c := assemble(t, l, 16)
-					defer c.disperse()
-					eventually(t, "checks", func() bool { return l.Stats().Contract > 100 })
-
-					row.away(s)
-					eventually(t, "the breaker is open", func() bool { return l.Stats().Breaker == resilient.BreakerOpen })
-					c.harvest()
-					opened := l.Stats().Opened
-					eventually(t, "a try in vain", func() bool { return l.Stats().Opened > opened+1 })
-					waits := c.harvest()
-					p99, longest := waits[len(waits)*99/100], waits[len(waits)-1]
-					t.Logf("%d checks without Redis: p50 %v, p99 %v, longest %v", len(waits), waits[len(waits)/2], p99, longest)
-
-					row.return_(s)
-					returned := time.Now()
-					c.harvest()
-					eventually(t, "a decision of Redis", func() bool { return !c.backSince().IsZero() })
-					t.Logf("back %v after Redis; %+v", c.backSince().Sub(returned), l.Stats())
-				})
+			t.Parallel()
+			s := redistest.StartServer(t)
+			door, err := redisdoor.New(dialled(t, s), strategy.GCRA{Limit: 1000, Period: time.Hour}, row.door...)
+			if err != nil {
+				t.Fatal(err)
 			}
+			l := newLimiter(t, door, resilient.WithFailMode(resilient.FailOpen))
+			c := assemble(t, l, 16)
+			defer c.disperse()
+			eventually(t, "checks", func() bool { return l.Stats().Contract > 100 })
+
+			c.harvest()
+			if err := row.away(s); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the breaker is open", func() bool { return l.Stats().Breaker == resilient.BreakerOpen })
+			longest := last(c.harvest())
+			opened := l.Stats().Opened
+			eventually(t, "two tries in vain", func() bool { return l.Stats().Opened > opened+1 })
+			waits := c.harvest()
+			longest = max(longest, last(waits))
+			p99 := waits[len(waits)*99/100]
+			if longest > resilient.DefaultDeadline+10*time.Millisecond+c.latest() || p99 > time.Millisecond {
+				t.Errorf("without Redis p99 was %v and the longest check %v, want below 1ms and at most 60ms (and the machine's %v)", p99, longest, c.latest())
+			}
+
+			if err := row.back(s); err != nil {
+				t.Fatal(err)
+			}
+			returned := time.Now()
+			c.harvest()
+			eventually(t, "a decision of Redis", func() bool { return !c.backSince().IsZero() })
+			took := c.backSince().Sub(returned)
+			if took > time.Second+c.latest() {
+				t.Errorf("the contract was back %v after its Redis, want within a second", took)
+			}
+			t.Logf("%d checks without Redis: p50 %v, p99 %v, longest %v; back after %v; %+v",
+				len(waits), waits[len(waits)/2], p99, longest, took, l.Stats())
 		})
 	}
+}
+
+func last(waits []time.Duration) time.Duration {
+	if len(waits) == 0 {
+		return 0
+	}
+	return waits[len(waits)-1]
 }

@@ -127,7 +127,7 @@ func ExampleWithStateHook() {
 
 // The second denial needs no Redis, and no network.
 func ExampleWithDenyCache() {
-	below, err := localdoor.New(strategy.FixedWindow{Limit: 1, Window: 24 * time.Hour})
+	below, err := localdoor.New(strategy.GCRA{Limit: 1, Period: 24 * time.Hour})
 	if err != nil {
 		log.Fatal(err)
 	}

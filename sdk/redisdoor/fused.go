@@ -13,8 +13,10 @@ import (
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
-// patience is how long a script is waited for when none of its callers is left.
-const patience = time.Second
+// patience is how long a script is waited for when none of its callers is left. A
+// connection that went silent keeps its worker for so long, so it is short enough that a
+// breaker over the door, which tries again every half second, finds the worker free.
+const patience = 250 * time.Millisecond
 
 // route tells apart which checks may share a script: those of one strategy with the
 // same parameters.

@@ -112,14 +112,33 @@ func (l *locked) String() string              { l.mu.Lock(); defer l.mu.Unlock()
 
 var _ io.Writer = (*locked)(nil)
 
+// keep starts what the limits are kept in.
+func (s *stage) keep() {
+	s.Helper()
+	switch s.setup.store {
+	case cluster:
+		s.cluster = process.StartCluster(s)
+		s.url, s.nodes = s.cluster.URL(), s.cluster.All
+	case sentinels:
+		s.watch = process.StartWatch(s)
+		s.url, s.nodes = s.watch.URL(), s.watch.All
+	default:
+		s.redis = process.StartRedis(s, s.setup.redis...)
+		s.url, s.nodes = s.redis.URL(), func() []process.Redis { return []process.Redis{s.redis} }
+	}
+}
+
 // open makes the limiters, and returns what closes all behind them.
 func (s *stage) open() (hangUp func()) {
 	s.Helper()
 	if s.setup.service {
-		s.serve = process.StartServe(s, binary, s.redis.URL(), policies(s.limit), s.setup.serve...)
+		s.serve = process.StartServe(s, binary, s.url, policies(s.limit), s.setup.serve...)
 		return s.openService(s.through(s.serve.Address))
 	}
-	return s.openRedis("redis://" + s.through(s.redis.Address()))
+	if s.setup.way != straight {
+		return s.openRedis("redis://" + s.through(s.redis.Address()))
+	}
+	return s.openRedis(s.url)
 }
 
 // through puts the scenario's way before the server at address, and returns where to dial.

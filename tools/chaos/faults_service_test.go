@@ -69,6 +69,17 @@ var serviceFaults = []scenario{
 		},
 	},
 	{
+		name:  "connections to the service go silent for good",
+		fault: "every connection that there is passes nothing on any more; new ones are well",
+		setup: setup{service: true, way: knife},
+		play: func(s *stage) {
+			s.spends(0.5)
+			s.silent()
+			s.knife.Silence()
+			s.recovers()
+		},
+	},
+	{
 		name:  "a load balancer sends GOAWAY",
 		fault: "five times: requests that are under way are answered, and others never arrive",
 		setup: setup{service: true, way: frames},

@@ -28,7 +28,17 @@ const (
 func (s *stage) judge(sc scenario, stall time.Duration) report.Row {
 	s.Helper()
 	seen, totals := s.callers.Seen(), s.books.Totals()
-	s.eventually("no connection is left behind", func() bool { return s.redis.Clients() == 0 })
+	for _, node := range s.nodes() {
+		var left []string
+		for deadline := time.Now().Add(patience / 4); ; time.Sleep(time.Millisecond) {
+			if left = node.Clients(); len(left) == 0 || time.Now().After(deadline) {
+				break
+			}
+		}
+		if len(left) > 0 {
+			s.Errorf("%d connections are left behind, one of them\n%s", len(left), left[0])
+		}
+	}
 	bound := s.lost + seen.Canceled // to cancel a call that is under way is a fault of its own
 	for _, wrong := range s.books.Judge(s.consumed(), bound*load.MaxCost) {
 		s.Error(wrong)
@@ -85,7 +95,7 @@ func (s *stage) sameNumbers(seen load.Seen) {
 // consumed asks Redis itself what was spent of a budget.
 func (s *stage) consumed() func(account.Budget) int64 {
 	s.Helper()
-	connections, err := redisdoor.DialAny(s.redis.URL())
+	connections, err := redisdoor.DialAny(s.url)
 	if err != nil {
 		s.Fatal(err)
 	}

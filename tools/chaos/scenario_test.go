@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"flag"
 	"testing"
 	"time"
 
@@ -22,8 +23,9 @@ type scenario struct {
 
 // setup is what stands before the load begins.
 type setup struct {
-	service  bool     // the callers use the service door, and a service
-	way      way      // what lies between the callers and what they call
+	service  bool // the callers use the service door, and a service
+	way      way  // what lies between the callers and what they call
+	store    store
 	redis    []string // extra arguments of the redis-server
 	serve    []string // extra arguments of the service
 	callers  int      // 0 for defaultCallers
@@ -41,6 +43,15 @@ const (
 	toxic        // toxiproxy
 	knife        // on which single connections can be spoilt
 	frames       // on which single streams can be
+)
+
+// store is what the limits are kept in.
+type store uint8
+
+const (
+	single store = iota
+	cluster
+	sentinels // a master and a replica that these watch
 )
 
 // door is how checks of the same moment travel.
@@ -61,37 +72,40 @@ var families = []struct {
 	{"process", processFaults},
 	{"data", dataFaults},
 	{"network", networkFaults},
+	{"topology", topologyFaults},
 	{"service", serviceFaults},
 	{"callers", callerFaults},
 }
 
 func TestChaos(t *testing.T) {
-	var rows []report.Row
-	want := 0
+	var rows []*report.Row
 	for _, family := range families {
 		for _, sc := range family.scenarios {
-			for _, d := range doors {
-				want++
-				t.Run(family.name+"/"+sc.name+"/"+string(d), func(t *testing.T) {
-					known := goleak.IgnoreCurrent()
-					t.Cleanup(func() { // the first, so it runs when all else is cleaned up
-						if err := goleak.Find(known); err != nil {
-							t.Errorf("goroutines are left behind: %v", err)
-						}
-					})
-					row := play(t, sc, d)
-					row.Family = family.name
-					t.Log(row)
-					if !t.Failed() {
-						rows = append(rows, row)
+			t.Run(family.name+"/"+sc.name, func(t *testing.T) {
+				known := goleak.IgnoreCurrent()
+				t.Cleanup(func() { // the first, so it runs when all else is cleaned up
+					if err := goleak.Find(known); err != nil {
+						t.Errorf("goroutines are left behind: %v", err)
 					}
 				})
-			}
+				for _, d := range doors {
+					row := &report.Row{}
+					rows = append(rows, row)
+					t.Run(string(d), func(t *testing.T) {
+						if !*full {
+							t.Parallel() // most of a scenario is waiting
+						}
+						*row = play(t, sc, d)
+						row.Family = family.name
+						t.Log(row)
+					})
+				}
+			})
 		}
 	}
 	if *write {
-		if len(rows) != want {
-			t.Fatalf("%d of %d scenarios went well in this run, so the table stays as it is", len(rows), want)
+		if t.Failed() || flag.Lookup("test.run").Value.String() != "" {
+			t.Fatalf("not all scenarios were played and went well, so %s stays as it is", tablePath)
 		}
 		if err := report.Write(tablePath, rows); err != nil {
 			t.Fatal(err)

@@ -34,20 +34,28 @@ type stage struct {
 	door  door
 	setup setup
 
-	redis  process.Redis
-	serve  *process.Serve
-	toxic  *network.Toxic
-	knife  *network.Knife
-	frames *network.Frames
+	// Those of them that the setup asks for.
+	redis   process.Redis
+	cluster process.Cluster
+	watch   process.Watch
+	serve   *process.Serve
+	toxic   *network.Toxic
+	knife   *network.Knife
+	frames  *network.Frames
 
+	url      string                 // of what the limits are kept in
+	nodes    func() []process.Redis // that run of it
 	strategy map[string]script.Strategy
+	budgets  []account.Budget
 	limiters map[string]*resilient.Limiter
 	books    *account.Account
 	callers  *load.Load
 
-	lost  int64           // checks whose outcome the faults so far may have left unknown
-	back  time.Time       // when the last fault was over
-	waits []time.Duration // of the calls while all breakers were open, in order
+	lost    int64           // checks whose outcome the faults so far may have left unknown
+	silence time.Time       // when what ceased to answer did
+	inPart  bool            // others went on
+	back    time.Time       // when the last fault was over
+	waits   []time.Duration // of the calls while all breakers were open, in order
 }
 
 // play plays one scenario and judges it.
@@ -55,14 +63,13 @@ func play(t *testing.T, sc scenario, d door) report.Row {
 	s := &stage{T: t, size: sizes(), door: d, setup: sc.setup, limiters: map[string]*resilient.Limiter{}}
 	s.defaults()
 	s.strategy = strategies(s.limit)
-	var budgets []account.Budget
 	for name := range s.strategy {
 		for _, key := range keys {
-			budgets = append(budgets, account.Budget{Limiter: name, Key: key})
+			s.budgets = append(s.budgets, account.Budget{Limiter: name, Key: key})
 		}
 	}
-	s.books = account.New(s.limit, budgets)
-	s.redis = process.StartRedis(t, s.setup.redis...)
+	s.books = account.New(s.limit, s.budgets)
+	s.keep()
 	hangUp := s.open()
 	if s.setup.before != nil {
 		s.setup.before(s)
@@ -134,12 +141,20 @@ func (s *stage) perConnection() int64 {
 	return 1
 }
 
-// silent counts what is lost while nothing answers for as long as a fault lasts, and at its
-// end: what is under way when it begins, once more what follows until the breakers open,
-// and then the single checks by which each breaker tries again.
+// silent counts what is lost while nothing answers: what is under way when it begins, and
+// once more what follows until the breakers open. Until all recovers, there are also the
+// single checks by which each breaker tries again.
 func (s *stage) silent() {
 	s.strikes(2)
-	s.lost += int64(len(s.strategy)) * int64(1+s.fault/resilient.DefaultProbeEvery)
+	s.silence = time.Now()
+}
+
+// silentInPart is silent for a fault beside which others still answer: a breaker counts
+// failures in a row, and may stay closed. Checks that travel alone are lost anew at every
+// deadline then; fused ones wait for their node, and are not sent.
+func (s *stage) silentInPart() {
+	s.silent()
+	s.inPart = s.door == alone
 }
 
 // lasts lets some time pass, in which the callers go on.
@@ -166,7 +181,16 @@ func (s *stage) outlasts() {
 func (s *stage) loses(change func()) { s.books.Replace(change) }
 
 // recovers says that the fault is over: from here on all has to go well by itself, soon.
-func (s *stage) recovers() { s.back = time.Now() }
+func (s *stage) recovers() {
+	s.back = time.Now()
+	if !s.silence.IsZero() {
+		silent := s.back.Sub(s.silence)
+		s.lost += int64(len(s.strategy)) * int64(1+(recovery+silent)/resilient.DefaultProbeEvery)
+		if s.inPart {
+			s.strikes(int(silent / s.setup.deadline))
+		}
+	}
+}
 
 func (s *stage) eventually(what string, holds func() bool) {
 	s.Helper()

@@ -1,8 +1,10 @@
 package process
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -22,9 +24,6 @@ func StartRedis(tb testing.TB, args ...string) Redis {
 	tb.Helper()
 	return Redis{redistest.StartServer(tb, args...), tb}
 }
-
-// Watched returns server as one whose verbs fail the test.
-func Watched(tb testing.TB, server *redistest.Server) Redis { return Redis{server, tb} }
 
 // Kill ends the process with SIGKILL and returns when it is gone.
 func (r Redis) Kill() { r.tb.Helper(); r.must(r.Server.Kill()) }
@@ -55,19 +54,38 @@ func (r Redis) Do(command string, args ...any) any {
 	return reply
 }
 
-// Clients is how many connections others than this one have to the server, but for its
-// replicas and its master.
-func (r Redis) Clients() int {
+// AwaitMaster returns when a replica has become a master by itself.
+func (r Redis) AwaitMaster() {
+	r.tb.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		master, err := r.IsMaster()
+		r.must(err)
+		if master {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.tb.Fatalf("the replica is no master after %v", patience)
+		}
+	}
+}
+
+// Clients are the connections to the server that neither this package nor another server
+// made: one line of CLIENT LIST for each.
+func (r Redis) Clients() []string {
 	r.tb.Helper()
 	list, err := redis.String(r.Do("CLIENT", "LIST"), nil)
 	r.must(err)
-	others := 0
-	for line := range strings.Lines(list) {
-		if !strings.Contains(line, "cmd=client|list") && !strings.Contains(line, " flags=S") && !strings.Contains(line, " flags=M") {
-			others++
-		}
-	}
-	return others
+	return slices.DeleteFunc(strings.Split(strings.TrimSpace(list), "\n"), func(line string) bool {
+		return slices.ContainsFunc(servers, func(mark string) bool { return strings.Contains(line, mark) })
+	})
+}
+
+// servers is how a line of CLIENT LIST tells that it is none of a caller's.
+var servers = []string{
+	" cmd=client|list ",    // this very question
+	" flags=S", " flags=M", // a replica, a master
+	" name=sentinel-",
+	" cmd=restore", // a slot on its way; kept for the next one for ten seconds
 }
 
 func (r Redis) must(err error) {

@@ -64,7 +64,7 @@ func millis(d time.Duration) string {
 }
 
 // Write writes the page to path.
-func Write(path string, rows []Row) error {
+func Write(path string, rows []*Row) error {
 	var b bytes.Buffer
 	b.WriteString(head)
 	family := ""
@@ -105,11 +105,12 @@ const columns = `| scenario | checks travel | fault | checks | admitted / allowe
 `
 
 var titles = map[string]string{
-	"process": "The process of Redis",
-	"data":    "What Redis holds and allows",
-	"network": "The way to Redis",
-	"service": "The service",
-	"callers": "The callers",
+	"process":  "The process of Redis",
+	"data":     "What Redis holds and allows",
+	"network":  "The way to Redis",
+	"topology": "More than one Redis",
+	"service":  "The service",
+	"callers":  "The callers",
 }
 
 const head = `# What happens when things break

@@ -21,7 +21,7 @@ func TestTheTableCanBeReadBack(t *testing.T) {
 	}
 	alone := row
 	alone.Door, alone.Recovery, alone.WhileDown = "alone", -1, -1
-	if err := report.Write(path, []report.Row{row, alone}); err != nil {
+	if err := report.Write(path, []*report.Row{&row, &alone}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)

@@ -3,10 +3,7 @@ package chaos
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
@@ -73,7 +70,7 @@ func (s *stage) guard(name string, limiter throttlekit.Limiter) {
 		resilient.WithStrategy(s.strategy[name]), // the books hide it
 		resilient.WithDeadline(s.setup.deadline),
 		s.mode(name),
-		s.diary(name),
+		s.diary(),
 	)
 	if err != nil {
 		s.Fatal(err)
@@ -81,36 +78,23 @@ func (s *stage) guard(name string, limiter throttlekit.Limiter) {
 	s.limiters[name] = guarded
 }
 
-func (s *stage) limitersOfCallers() map[string]throttlekit.Limiter {
-	all := map[string]throttlekit.Limiter{}
-	for name, limiter := range s.limiters {
-		all[name] = limiter
-	}
-	return all
+// diary has a limiter log to somebody who minds keys.
+func (s *stage) diary() resilient.Option {
+	return resilient.WithLogger(slog.New(slog.NewTextHandler(discreet{s}, &slog.HandlerOptions{Level: slog.LevelDebug})))
 }
 
-// diary has a limiter log, and the log looked at in the end: no key may stand in it.
-func (s *stage) diary(name string) resilient.Option {
-	var log locked
-	s.Cleanup(func() {
-		for _, key := range keys {
-			if text := log.String(); strings.Contains(text, key) {
-				s.Errorf("the log of %s holds the key %s:\n%s", name, key, text)
-			}
+// discreet fails the test when a key is written to it.
+type discreet struct{ *stage }
+
+// Write implements [io.Writer].
+func (d discreet) Write(line []byte) (int, error) {
+	for _, key := range keys {
+		if bytes.Contains(line, []byte(key)) {
+			d.Errorf("the key %s stands in the log: %s", key, line)
 		}
-	})
-	return resilient.WithLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	}
+	return len(line), nil
 }
-
-type locked struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(p) }
-func (l *locked) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
-
-var _ io.Writer = (*locked)(nil)
 
 // keep starts what the limits are kept in.
 func (s *stage) keep() {
@@ -128,17 +112,18 @@ func (s *stage) keep() {
 	}
 }
 
-// open makes the limiters, and returns what closes all behind them.
-func (s *stage) open() (hangUp func()) {
+// open makes the limiters.
+func (s *stage) open() {
 	s.Helper()
-	if s.setup.service {
+	switch {
+	case s.setup.service:
 		s.serve = process.StartServe(s, binary, s.url, policies(s.limit), s.setup.serve...)
-		return s.openService(s.through(s.serve.Address))
+		s.hangUp = s.openService(s.through(s.serve.Address))
+	case s.setup.way == straight:
+		s.hangUp = s.openRedis(s.url)
+	default:
+		s.hangUp = s.openRedis("redis://" + s.through(s.redis.Address()))
 	}
-	if s.setup.way != straight {
-		return s.openRedis("redis://" + s.through(s.redis.Address()))
-	}
-	return s.openRedis(s.url)
 }
 
 // through puts the scenario's way before the server at address, and returns where to dial.

@@ -17,7 +17,7 @@ var callerFaults = []scenario{
 		setup: setup{callers: 10_000, pause: time.Second, deadline: generous},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.strikes(1)
+			s.dies()
 			s.redis.Kill()
 			s.outlasts()
 			s.loses(s.redis.Start)
@@ -27,10 +27,10 @@ var callerFaults = []scenario{
 	{
 		name:  "there are 10,000 callers of a service, which is killed",
 		fault: "SIGKILL with half the limits spent; a new process",
-		setup: setup{service: true, callers: 10_000, pause: time.Second, deadline: generous},
+		setup: setup{service: true, callers: 10_000, pause: 3 * time.Second, deadline: generous},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.strikes(1)
+			s.dies()
 			s.serve.Kill()
 			s.outlasts()
 			s.serve.Start()
@@ -38,15 +38,28 @@ var callerFaults = []scenario{
 		},
 	},
 	{
+		name:  "callers have a deadline of their own, and Redis freezes",
+		fault: "SIGSTOP, later SIGCONT; no breaker opens, since it is the callers who give up",
+		setup: setup{impatient: 25 * time.Millisecond},
+		play: func(s *stage) {
+			s.spends(0.5)
+			s.silentInPart()
+			s.redis.Freeze()
+			s.lasts(s.fault)
+			s.redis.Thaw()
+			s.recovers()
+		},
+	},
+	{
 		name:  "callers cancel at random",
 		fault: "every context is cancelled some time within a millisecond",
 		setup: setup{fickle: time.Millisecond, deadline: generous},
-		play:  func(s *stage) { s.spends(0.2); s.lasts(s.fault) },
+		play:  func(s *stage) { s.lasts(s.fault) },
 	},
 	{
 		name:  "callers of a service cancel at random",
 		fault: "every context is cancelled some time within 20 ms",
 		setup: setup{service: true, fickle: 20 * time.Millisecond, deadline: generous},
-		play:  func(s *stage) { s.spends(0.2); s.lasts(s.fault) },
+		play:  func(s *stage) { s.lasts(s.fault) },
 	},
 }

@@ -10,7 +10,7 @@ var serviceFaults = []scenario{
 		setup: setup{service: true},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.strikes(1)
+			s.dies()
 			s.serve.Kill()
 			s.outlasts()
 			s.serve.Start()
@@ -24,6 +24,7 @@ var serviceFaults = []scenario{
 		play: func(s *stage) {
 			for i := range 3 {
 				s.spends(float64(i+1) / 4)
+				s.strikes(1)
 				s.serve.Terminate()
 				s.serve.Start()
 			}
@@ -136,7 +137,7 @@ var serviceFaults = []scenario{
 
 func killedBehindTheService(s *stage) {
 	s.spends(0.5)
-	s.strikes(1)
+	s.dies()
 	s.redis.Kill()
 	s.lasts(s.fault)
 	s.loses(s.redis.Start)

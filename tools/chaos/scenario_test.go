@@ -23,16 +23,17 @@ type scenario struct {
 
 // setup is what stands before the load begins.
 type setup struct {
-	service  bool // the callers use the service door, and a service
-	way      way  // what lies between the callers and what they call
-	store    store
-	redis    []string // extra arguments of the redis-server
-	serve    []string // extra arguments of the service
-	callers  int      // 0 for defaultCallers
-	pause    time.Duration
-	deadline time.Duration // of a call; 0 for the default of sdk/resilient
-	fickle   time.Duration // callers cancel at random, up to so late
-	before   func(s *stage)
+	service   bool // the callers use the service door, and a service
+	way       way  // what lies between the callers and what they call
+	store     store
+	redis     []string // extra arguments of the redis-server
+	serve     []string // extra arguments of the service
+	callers   int      // 0 for defaultCallers
+	pause     time.Duration
+	deadline  time.Duration // of sdk/resilient; 0 for its default
+	impatient time.Duration // the callers' own deadline, if they have one
+	fickle    time.Duration // callers cancel at random, up to so late
+	before    func(s *stage)
 }
 
 // way is what lies between the callers and Redis or the service.
@@ -92,7 +93,7 @@ func TestChaos(t *testing.T) {
 					row := &report.Row{}
 					rows = append(rows, row)
 					t.Run(string(d), func(t *testing.T) {
-						if !*full {
+						if !*full && sc.setup.callers == 0 {
 							t.Parallel() // most of a scenario is waiting
 						}
 						*row = play(t, sc, d)

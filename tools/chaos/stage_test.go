@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/resilient"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -17,6 +18,9 @@ import (
 const (
 	defaultCallers = 64
 	defaultPause   = 4 * time.Millisecond
+
+	// serviceDeadline leaves room for one process more, and another way.
+	serviceDeadline = 250 * time.Millisecond
 
 	// patience is for what has to happen some time.
 	patience = 20 * time.Second
@@ -49,18 +53,27 @@ type stage struct {
 	budgets  []account.Budget
 	limiters map[string]*resilient.Limiter
 	books    *account.Account
-	callers  *load.Load
+	hangUp   func() // closes what is behind the limiters
+
+	outcome // of the scenario that is played
+}
+
+// outcome is what a scenario leaves behind.
+type outcome struct {
+	callers *load.Load
+	began   map[string]resilient.Stats // of the limiters
 
 	lost    int64           // checks whose outcome the faults so far may have left unknown
 	silence time.Time       // when what ceased to answer did
 	inPart  bool            // others went on
 	back    time.Time       // when the last fault was over
 	waits   []time.Duration // of the calls while all breakers were open, in order
+	stalled load.Stalled    // how late the process itself was
 }
 
-// play plays one scenario and judges it.
-func play(t *testing.T, sc scenario, d door) report.Row {
-	s := &stage{T: t, size: sizes(), door: d, setup: sc.setup, limiters: map[string]*resilient.Limiter{}}
+// newStage starts all that a setup asks for.
+func newStage(t *testing.T, set setup, d door) *stage {
+	s := &stage{T: t, size: sizes(), door: d, setup: set, limiters: map[string]*resilient.Limiter{}}
 	s.defaults()
 	s.strategy = strategies(s.limit)
 	for name := range s.strategy {
@@ -70,29 +83,43 @@ func play(t *testing.T, sc scenario, d door) report.Row {
 	}
 	s.books = account.New(s.limit, s.budgets)
 	s.keep()
-	hangUp := s.open()
-	if s.setup.before != nil {
-		s.setup.before(s)
+	s.open()
+	if set.before != nil {
+		set.before(s)
 	}
-	stall := load.WatchStall()
+	return s
+}
+
+// play plays one scenario on a stage of its own and judges it.
+func play(t *testing.T, sc scenario, d door) report.Row {
+	s := newStage(t, sc.setup, d)
+	s.perform(sc)
+	s.hangUp()
+	s.nobodyStays()
+	return s.judge(sc)
+}
+
+// perform plays a scenario, until all has been well for a while.
+func (s *stage) perform(sc scenario) {
+	s.Helper()
+	s.outcome = outcome{began: map[string]resilient.Stats{}}
+	limiters := map[string]throttlekit.Limiter{}
+	for name, limiter := range s.limiters {
+		limiters[name], s.began[name] = limiter, limiter.Stats()
+	}
+	stall := load.WatchStall(s.setup.deadline / 2)
 	s.callers = load.Start(load.Settings{
-		Callers: s.setup.callers, Limiters: s.limitersOfCallers(), Keys: keys,
-		Pause: s.setup.pause, Fickle: s.setup.fickle,
+		Callers: s.setup.callers, Limiters: limiters, Keys: keys,
+		Pause: s.setup.pause, Fickle: s.setup.fickle, Deadline: s.setup.impatient,
 	})
-	ended := false
-	end := func() {
-		if !ended {
-			ended = true
-			s.callers.Stop()
-			stall.Stop()
-		}
-	}
-	defer end() // also where a verb gives up
+	defer func() { // also where a verb gives up
+		s.callers.Stop()
+		s.stalled = stall.Stop()
+		// A machine that stands still for half a deadline is a fault as good as any.
+		s.strikes(s.stalled.Long)
+	}()
 	sc.play(s)
-	s.settles(sc)
-	end()
-	hangUp()
-	return s.judge(sc, stall.Worst())
+	s.settles()
 }
 
 func (s *stage) defaults() {
@@ -103,7 +130,11 @@ func (s *stage) defaults() {
 	if set.pause == 0 {
 		set.pause = defaultPause
 	}
-	if set.deadline == 0 {
+	switch {
+	case set.deadline > 0:
+	case set.service:
+		set.deadline = serviceDeadline
+	default:
 		set.deadline = resilient.DefaultDeadline
 	}
 }
@@ -119,6 +150,16 @@ func (s *stage) spends(share float64) {
 
 // strikes counts a fault that loses whatever is under way, so many times.
 func (s *stage) strikes(times int) { s.lost += int64(times) * s.underWay() }
+
+// dies is for a server that is killed: what is under way is lost. Where each check has a
+// connection of its own, that may be so twice: until its very end the server takes new
+// connections, and with them what comes after the first that were closed.
+func (s *stage) dies() {
+	s.strikes(1)
+	if s.door == alone {
+		s.strikes(1)
+	}
+}
 
 // underWay is how many checks can be on their way at one moment.
 func (s *stage) underWay() int64 {
@@ -157,6 +198,14 @@ func (s *stage) silentInPart() {
 	s.inPart = s.door == alone
 }
 
+// wait is how long a call may take.
+func (s *stage) wait() time.Duration {
+	if s.setup.impatient > 0 {
+		return min(s.setup.impatient, s.setup.deadline)
+	}
+	return s.setup.deadline
+}
+
 // lasts lets some time pass, in which the callers go on.
 func (s *stage) lasts(d time.Duration) { time.Sleep(d) }
 
@@ -187,7 +236,7 @@ func (s *stage) recovers() {
 		silent := s.back.Sub(s.silence)
 		s.lost += int64(len(s.strategy)) * int64(1+(recovery+silent)/resilient.DefaultProbeEvery)
 		if s.inPart {
-			s.strikes(int(silent / s.setup.deadline))
+			s.strikes(int(silent / s.wait()))
 		}
 	}
 }
@@ -202,7 +251,7 @@ func (s *stage) eventually(what string, holds func() bool) {
 }
 
 // settles goes on until every limit is spent and all has been well for a while.
-func (s *stage) settles(sc scenario) {
+func (s *stage) settles() {
 	s.Helper()
 	s.eventually("every limit is spent", s.books.Exhausted)
 	s.eventually("no check fails any more", func() bool {

@@ -66,6 +66,19 @@ func New(limit int64, budgets []Budget) *Account {
 	return a
 }
 
+// Reset opens new books for the same budgets, whose limits are whole again. Nobody may be
+// checking meanwhile.
+func (a *Account) Reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.states {
+		s.kept.Store(0)
+		s.oldest.Store(0)
+		s.newest.Store(0)
+	}
+	a.spent, a.denied, a.totals, a.unknown, a.strange = map[entry]units{}, map[entry]bool{}, Totals{}, nil, nil
+}
+
 // Replace runs what replaces the state of Redis by one that holds nothing. Checks that are
 // under way meanwhile may be decided by either.
 func (a *Account) Replace(change func()) {

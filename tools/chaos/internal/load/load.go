@@ -21,6 +21,8 @@ type Settings struct {
 
 	// Pause is how long a caller rests between two calls, on average.
 	Pause time.Duration
+	// Deadline is what the context of a call allows, 0 for one without a deadline.
+	Deadline time.Duration
 	// Fickle callers cancel each call at a random moment up to so much after its start;
 	// 0 for callers who know what they want.
 	Fickle time.Duration
@@ -96,7 +98,12 @@ func (l *Load) call(ctx context.Context, random *rand.Rand) {
 }
 
 func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *rand.Rand) {
-	ctx := context.Background() // without a deadline: the limiter is to have its own
+	ctx := context.Background()
+	if l.settings.Deadline > 0 {
+		bounded, cancel := context.WithTimeout(ctx, l.settings.Deadline)
+		defer cancel()
+		ctx = bounded
+	}
 	if l.settings.Fickle > 0 {
 		canceled, cancel := context.WithCancel(ctx)
 		defer cancel()

@@ -56,8 +56,8 @@ func defaults() settings {
 	}
 }
 
-// WithDeadline bounds how long one decision may take; [Limiter.CheckMany] has it once for
-// each 256 keys. A deadline of the caller's own that is earlier wins.
+// WithDeadline bounds how long one decision may take; [Limiter.CheckMany] has a millisecond
+// more for each key but the first. A deadline of the caller's own that is earlier wins.
 // Default: [DefaultDeadline].
 func WithDeadline(deadline time.Duration) Option {
 	return option(func(s *settings) error {

@@ -2,6 +2,7 @@ package redisdoor_test
 
 import (
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 
@@ -25,7 +26,7 @@ func onCluster(tb testing.TB) *redistest.Cluster {
 	tb.Cleanup(shared.Unlock)
 	if shared.Cluster == nil {
 		redistest.RequireServer(tb)
-		c, err := redistest.LaunchCluster(3, 1)
+		c, err := redistest.LaunchCluster(3, 1, "--cluster-require-full-coverage", "no")
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -95,8 +96,8 @@ func settle(tb testing.TB, c *redistest.Cluster) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if n := tell(tb, owner, "WAIT", 1, 5000); n.(int64) < 1 {
-			tb.Fatal("a replica does not keep up")
+		if err := owner.AwaitReplica(); err != nil {
+			tb.Fatal(err)
 		}
 	}
 }
@@ -124,4 +125,20 @@ func otherMaster(tb testing.TB, c *redistest.Cluster, owner *redistest.Server) *
 	}
 	tb.Fatal("there is no other master")
 	return nil
+}
+
+// startFakeNode is a node that owns all slots by its own account, and answers everything
+// else with one format, which is given its address.
+func startFakeNode(tb testing.TB, format string) *brokenRedis {
+	tb.Helper()
+	return startFakeRedis(tb, func(c fakeCommand) []byte {
+		switch c.name {
+		case "CLUSTER":
+			host, port, _ := net.SplitHostPort(c.self.String())
+			return fmt.Appendf(nil, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s\r\n", len(host), host, port)
+		case "ASKING":
+			return []byte("+OK\r\n")
+		}
+		return fmt.Appendf(nil, format, c.self)
+	})
 }

@@ -149,21 +149,17 @@ func (d *dialer) dial(ctx context.Context, address string) (redis.Conn, error) {
 
 // pool returns a pool of connections to the Redis at an address.
 func (d *dialer) pool(address string) *redis.Pool {
+	return newPool(func(ctx context.Context) (redis.Conn, error) { return d.dial(ctx, address) })
+}
+
+func newPool(dial func(context.Context) (redis.Conn, error)) *redis.Pool {
+	h := new(health)
 	return &redis.Pool{
-		DialContext:         func(ctx context.Context) (redis.Conn, error) { return d.dial(ctx, address) },
-		TestOnBorrowContext: testIdle,
+		DialContext:         h.of(dial),
+		TestOnBorrowContext: h.test,
 		MaxIdle:             poolSize,
 		MaxActive:           poolSize,
 		IdleTimeout:         idleTimeout,
 		Wait:                true,
 	}
-}
-
-// testIdle has a connection answer that has not been used for some time.
-func testIdle(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
-	if time.Since(lastUsed) < checkAfter {
-		return nil
-	}
-	_, err := redis.DoContext(c, ctx, "PING")
-	return err
 }

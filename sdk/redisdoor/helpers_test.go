@@ -151,9 +151,26 @@ type brokenRedis struct {
 // nil answer hangs up.
 func startBrokenRedis(tb testing.TB, answer func(command int64) []byte) *brokenRedis {
 	tb.Helper()
+	return startFakeRedis(tb, func(c fakeCommand) []byte { return answer(c.number) })
+}
+
+// fakeCommand is one that a brokenRedis read.
+type fakeCommand struct {
+	number int64 // from 1
+	name   string
+	self   net.Addr
+}
+
+// startFakeRedis is startBrokenRedis for answers that depend on more, and on listeners that
+// are more than TCP.
+func startFakeRedis(tb testing.TB, answer func(fakeCommand) []byte, above ...func(net.Listener) net.Listener) *brokenRedis {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	for _, wrap := range above {
+		listener = wrap(listener)
 	}
 	b := &brokenRedis{listener: listener}
 	done := make(chan struct{})
@@ -176,14 +193,15 @@ func startBrokenRedis(tb testing.TB, answer func(command int64) []byte) *brokenR
 
 func (b *brokenRedis) url() string { return "redis://" + b.listener.Addr().String() }
 
-func (b *brokenRedis) serve(conn net.Conn, answer func(int64) []byte) {
+func (b *brokenRedis) serve(conn net.Conn, answer func(fakeCommand) []byte) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
 	for {
-		if err := skipCommand(in); err != nil {
+		name, err := readCommand(in)
+		if err != nil {
 			return
 		}
-		reply := answer(b.commands.Add(1))
+		reply := answer(fakeCommand{b.commands.Add(1), name, conn.LocalAddr()})
 		if reply == nil {
 			return
 		}
@@ -193,19 +211,24 @@ func (b *brokenRedis) serve(conn net.Conn, answer func(int64) []byte) {
 	}
 }
 
-// skipCommand reads one RESP command: *N, then N times $LEN and its bytes.
-func skipCommand(in *bufio.Reader) error {
+// readCommand reads one RESP command, *N and then N times $LEN and its bytes, and returns
+// its name.
+func readCommand(in *bufio.Reader) (name string, err error) {
 	n, err := header(in, '*')
-	for range n {
+	for i := range n {
 		var size int
 		if size, err = header(in, '$'); err != nil {
-			return err
+			return "", err
 		}
-		if _, err = io.CopyN(io.Discard, in, int64(size)+2); err != nil {
-			return err
+		text := make([]byte, size+2)
+		if _, err = io.ReadFull(in, text); err != nil {
+			return "", err
+		}
+		if i == 0 {
+			name = string(text[:size])
 		}
 	}
-	return err
+	return name, err
 }
 
 func header(in *bufio.Reader, kind byte) (int, error) {

@@ -7,18 +7,30 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 )
 
+const (
+	// patrolEvery is how often the sentinels are asked while connections are in use: a
+	// former master that is well may serve its clients for ten seconds more, beside the
+	// new one, until the sentinels demote it.
+	patrolEvery = time.Second
+
+	// patrolTime bounds how long they are asked.
+	patrolTime = time.Second
+)
+
 // patrol finds the master that sentinels watch over.
 type patrol struct {
 	dialer *dialer
+	master atomic.Pointer[string] // the address that was found last
+	next   atomic.Int64           // when to ask again, in nanoseconds since the epoch
 
 	mu        sync.Mutex
 	sentinels []string // addresses, in the order to ask them
-	master    string   // the address that was found last
 }
 
 func newPatrol(d *dialer) *patrol {
@@ -28,72 +40,98 @@ func newPatrol(d *dialer) *patrol {
 // masterConn is a connection that knows which master it is to.
 type masterConn struct {
 	fullConn
+	patrol  *patrol
 	address string
 }
 
-// fullConn is what redigo's connections are.
-type fullConn interface {
-	redis.ConnWithTimeout
-	redis.ConnWithContext
+// Err implements [redis.Conn]. Whoever is about to use the connection, or to keep it for
+// the next, asks for it first.
+func (c *masterConn) Err() error {
+	if err := c.fullConn.Err(); err != nil {
+		return err
+	}
+	c.patrol.walk()
+	if c.address != *c.patrol.master.Load() {
+		return errFormerMaster
+	}
+	return nil
 }
 
 var errFormerMaster = errors.New("the connection is to a former master")
 
 // pool returns a pool of connections to the master of the moment.
 func (p *patrol) pool() *redis.Pool {
-	pool := p.dialer.pool("")
-	pool.DialContext = p.dial
-	pool.TestOnBorrowContext = func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
-		if c.(*masterConn).address != p.current() {
-			return errFormerMaster
-		}
-		return testIdle(ctx, c, lastUsed)
-	}
-	return pool
+	return newPool(p.dial)
 }
 
-func (p *patrol) current() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.master
+// walk has the sentinels asked for the master if it is time to, and does not wait for
+// their answer. What it starts ends by itself.
+func (p *patrol) walk() {
+	next, now := p.next.Load(), time.Now()
+	if now.UnixNano() < next || !p.next.CompareAndSwap(next, now.Add(patrolEvery).UnixNano()) {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patrolTime)
+		defer cancel()
+		// Where none of them answers, the master is the one of before.
+		_ = p.each(ctx, func(sentinel string) error {
+			address, err := p.ask(ctx, sentinel)
+			if err == nil {
+				p.master.Store(&address)
+			}
+			return err
+		})
+	}()
 }
 
 // dial asks one sentinel after the other for the master, until one names a server that
 // is one: a sentinel that was cut off names the former.
-func (p *patrol) dial(ctx context.Context) (redis.Conn, error) {
+func (p *patrol) dial(ctx context.Context) (conn redis.Conn, err error) {
+	err = p.each(ctx, func(sentinel string) error {
+		address, err := p.ask(ctx, sentinel)
+		if err != nil {
+			return err
+		}
+		if conn, err = p.dialMaster(ctx, address); err != nil {
+			return err
+		}
+		p.master.Store(&address)
+		return nil
+	})
+	return conn, err
+}
+
+// each turns to one sentinel after the other until one is of use, and remembers which.
+func (p *patrol) each(ctx context.Context, turn func(sentinel string) error) error {
 	p.mu.Lock()
 	order := slices.Clone(p.sentinels)
 	p.mu.Unlock()
 	var errs []error
 	for i, sentinel := range order {
-		conn, err := p.dialBy(ctx, sentinel)
+		err := turn(sentinel)
 		if err == nil {
-			p.found(sentinel, conn.address)
-			return conn, nil
+			p.prefer(sentinel)
+			return nil
 		}
 		errs = append(errs, fmt.Errorf("sentinel %d of %d: %w", i+1, len(order), err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// found notes who was right.
-func (p *patrol) found(sentinel, master string) {
+func (p *patrol) prefer(sentinel string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.master = master
 	if i := slices.Index(p.sentinels, sentinel); i > 0 {
 		p.sentinels = slices.Insert(slices.Delete(p.sentinels, i, i+1), 0, sentinel)
 	}
 }
 
-func (p *patrol) dialBy(ctx context.Context, sentinel string) (*masterConn, error) {
-	address, err := p.ask(ctx, sentinel)
-	if err != nil {
-		return nil, err
-	}
+// dialMaster connects to a server and has it say that it is a master.
+func (p *patrol) dialMaster(ctx context.Context, address string) (redis.Conn, error) {
 	conn, err := p.dialer.dial(ctx, address)
 	if err != nil {
 		return nil, err
@@ -107,7 +145,7 @@ func (p *patrol) dialBy(ctx context.Context, sentinel string) (*masterConn, erro
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &masterConn{fullConn: conn.(fullConn), address: address}, nil
+	return &masterConn{fullConn: conn.(fullConn), patrol: p, address: address}, nil
 }
 
 // ask asks a sentinel where the master is.

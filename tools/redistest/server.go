@@ -31,12 +31,16 @@ type Server struct {
 }
 
 // Launch starts a server. Extra arguments are redis-server's.
-func Launch(args ...string) (*Server, error) { return launch("port", args) }
+func Launch(args ...string) (*Server, error) {
+	return launch(func(s *Server) error {
+		s.args = append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
+			"--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}, args...)
+		return nil
+	})
+}
 
-// LaunchTLS starts a server that speaks nothing but TLS.
-func LaunchTLS(args ...string) (*Server, error) { return launch("tls-port", args) }
-
-func launch(kind string, args []string) (*Server, error) {
+// launch starts a server whose arguments prepare sets.
+func launch(prepare func(*Server) error) (*Server, error) {
 	dir, err := os.MkdirTemp("", "redis")
 	if err != nil {
 		return nil, err
@@ -47,9 +51,10 @@ func launch(kind string, args []string) (*Server, error) {
 			break
 		}
 		s := &Server{port: port, dir: dir}
-		s.args = append([]string{"--port", "0", "--" + kind, strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir,
-			"--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"}, args...)
-		if err = s.start(); err == nil {
+		if err = prepare(s); err == nil {
+			err = s.start()
+		}
+		if err == nil {
 			return s, nil
 		}
 	}
@@ -207,13 +212,44 @@ func (s *Server) lastWords() error {
 
 // Do runs one command over a connection of its own.
 func (s *Server) Do(command string, args ...any) (any, error) {
-	conn, err := redis.Dial("tcp", s.Address(), redis.DialConnectTimeout(time.Second),
-		redis.DialReadTimeout(10*time.Second), redis.DialWriteTimeout(time.Second))
+	conn, err := s.dial()
 	if err != nil {
 		return nil, err
 	}
 	reply, err := conn.Do(command, args...)
 	return reply, errors.Join(err, conn.Close())
+}
+
+func (s *Server) dial() (redis.Conn, error) {
+	return redis.Dial("tcp", s.Address(), redis.DialConnectTimeout(time.Second),
+		redis.DialReadTimeout(10*time.Second), redis.DialWriteTimeout(time.Second))
+}
+
+// Setting returns what the server is set to.
+func (s *Server) Setting(name string) (string, error) {
+	pair, err := redis.Strings(s.Do("CONFIG", "GET", name))
+	if err != nil || len(pair) != 2 {
+		return "", errors.Join(fmt.Errorf("no setting %s", name), err)
+	}
+	return pair[1], nil
+}
+
+// AwaitReplica returns when a replica has all that the server has written so far.
+func (s *Server) AwaitReplica() error {
+	conn, err := s.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// WAIT waits for what was written before the last command of its own connection.
+	if _, err := conn.Do("PING"); err != nil {
+		return err
+	}
+	n, err := redis.Int(conn.Do("WAIT", 1, 5000))
+	if err == nil && n == 0 {
+		err = errors.New("no replica has all that was written, 5 s later")
+	}
+	return err
 }
 
 // freePort returns a port that nobody listens on, of those that no system gives to an

@@ -10,6 +10,7 @@
 //     language may share;
 //   - sdk/servicedoor asks a throttlekit service over gRPC, Connect or gRPC-Web;
 //   - sdk/embedded starts an in-process Redis, for laptops and tests;
+//   - sdk/resilient keeps any of these from doing harm when it fails;
 //   - sdk/policy reads policy files;
 //   - sdk/server serves limiters to others.
 //

@@ -230,6 +230,29 @@ func TestEachChangeIsToldOnceWithoutTheKey(t *testing.T) {
 	}
 }
 
+// TestFaultsThatDoNotCountAreTold once a minute: with a mode that answers for them, nothing
+// else would.
+func TestFaultsThatDoNotCountAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below, log := answering(throttlekit.Decision{}, &throttlekit.Error{Op: "check", Source: throttlekit.SourceServer, Err: errors.New("WRONGTYPE")}), &record{}
+		l := newLimiter(t, below, resilient.WithBreaker(1, time.Second), resilient.WithFailMode(resilient.FailOpen),
+			resilient.WithLogger(log.logger(slog.LevelInfo)))
+		for range 130 {
+			if d, err := l.Check(t.Context(), secretKey); err != nil || d.Source != throttlekit.SourceOpen {
+				t.Errorf("%+v, %v", d, err)
+			}
+			time.Sleep(time.Second)
+		}
+		const want = `level=WARN msg="the limiter answers, but not with a decision" fail=open error="throttlekit: check (server): WRONGTYPE"`
+		if n, lines := strings.Count(log.String(), want), strings.Count(log.String(), "\n"); n != 3 || lines != 3 {
+			t.Errorf("%d of %d lines tell of it in 130 seconds, want 3 and no other\n%s", n, lines, log)
+		}
+		if s := l.Stats(); s.Opened != 0 || s.Other != 130 || s.Open != 130 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // TestTheHookMayUseTheLimiter: it is called while no lock is held.
 func TestTheHookMayUseTheLimiter(t *testing.T) {
 	var l *resilient.Limiter

@@ -103,6 +103,7 @@ func (l *Limiter) judge(ctx context.Context, ours bool, err error) attempt {
 		// could switch the limits off.
 		try.fault = answered
 		c.other.Add(1)
+		l.notices.fault(err)
 	default:
 		try.fault = failed
 		c.other.Add(1)

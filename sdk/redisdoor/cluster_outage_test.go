@@ -105,8 +105,11 @@ func TestClusterSurvivesTheDeathOfAMaster(t *testing.T) {
 	stop()
 	all.Wait()
 	for name, m := range modes {
-		if n := m.unknown.Load(); n > each {
-			t.Errorf("%s: the outcome of %d checks is unknown, want at most the %d under way", name, n, each)
+		// A fused check may have been under way on its own connection and, after that, on
+		// one that a worker had in hand.
+		most := map[string]int64{"fused": redisdoor.DefaultWorkers * each, "alone": each}[name]
+		if n := m.unknown.Load(); n > most {
+			t.Errorf("%s: the outcome of %d checks is unknown, want at most the %d under way", name, n, most)
 		}
 		if n := m.admitted.Load(); n > 0 {
 			t.Errorf("%s: %d checks were admitted, want none, as all was spent", name, n)

@@ -155,13 +155,7 @@ func (d *dialer) pool(address string) *redis.Pool {
 func newPool(dial func(context.Context) (redis.Conn, error)) *redis.Pool {
 	h := new(health)
 	return &redis.Pool{
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
-			conn, err := dial(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return &healthConn{conn.(fullConn), h}, nil
-		},
+		DialContext:         h.of(dial),
 		TestOnBorrowContext: h.test,
 		MaxIdle:             poolSize,
 		MaxActive:           poolSize,

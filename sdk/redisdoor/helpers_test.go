@@ -161,12 +161,16 @@ type fakeCommand struct {
 	self   net.Addr
 }
 
-// startFakeRedis is startBrokenRedis for answers that depend on more.
-func startFakeRedis(tb testing.TB, answer func(fakeCommand) []byte) *brokenRedis {
+// startFakeRedis is startBrokenRedis for answers that depend on more, and on listeners that
+// are more than TCP.
+func startFakeRedis(tb testing.TB, answer func(fakeCommand) []byte, above ...func(net.Listener) net.Listener) *brokenRedis {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	for _, wrap := range above {
+		listener = wrap(listener)
 	}
 	b := &brokenRedis{listener: listener}
 	done := make(chan struct{})

@@ -3,13 +3,10 @@ package resilient
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 
 	"github.com/sony/gobreaker/v2"
-
-	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
 
 // BreakerState says whether a breaker lets calls through.
@@ -135,28 +132,4 @@ func (b *breaker) told() {
 	defer b.mu.Unlock()
 	b.telling = false
 	b.news.Store(len(b.changes) > 0)
-}
-
-func logChange(logger *slog.Logger, mode FailMode, c change) {
-	from, fail := slog.String("from", c.from.String()), slog.String("fail", mode.String())
-	switch {
-	case c.to == BreakerClosed:
-		logger.Info("the limiter has recovered", from)
-	case c.to == BreakerHalfOpen:
-		logger.Debug("the limiter is tried again", from)
-	case c.from == BreakerHalfOpen:
-		logger.Debug("the limiter still fails", from, fail, slog.String("error", safeText(c.cause)))
-	default:
-		logger.Warn("the limiter fails", from, fail, slog.String("error", safeText(c.cause)))
-	}
-}
-
-// safeText is what may be told about err: the SDK's own errors never hold a limited key,
-// and of others nobody knows.
-func safeText(err error) string {
-	var ours *throttlekit.Error
-	if errors.As(err, &ours) {
-		return ours.Error()
-	}
-	return fmt.Sprintf("a %T, whose text is withheld since it may hold a key", err)
 }

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// denialShards keeps callers of different keys out of each other's way.
-	denialShards = 32
+	// A shard for each so many keys, up to a number, keeps callers of different keys out of
+	// each other's way.
+	keysPerShard = 64
+	mostShards   = 32
 
 	// maxDenialKey is the longest key whose denial is remembered, so that the memory is
 	// bounded by the number of keys.
@@ -30,7 +32,7 @@ type denials struct {
 	base  time.Time // whose monotonic clock counts
 	now   func() time.Duration
 
-	shards [denialShards]denialShard
+	shards []denialShard
 }
 
 type denialShard struct {
@@ -71,15 +73,16 @@ func newDenials(maxKeys int, plan *script.Plan) (*denials, error) {
 	}
 	d := &denials{seed: maphash.MakeSeed(), slack: slack, base: time.Now()}
 	d.now = func() time.Duration { return time.Since(d.base) }
+	n := min(max(maxKeys/keysPerShard, 1), mostShards)
+	d.shards = make([]denialShard, n)
 	for i := range d.shards {
-		d.shards[i].most = (maxKeys + denialShards - 1 - i) / denialShards
-		d.shards[i].keys = map[string]denial{}
+		d.shards[i] = denialShard{most: maxKeys / n, keys: map[string]denial{}}
 	}
 	return d, nil
 }
 
 func (d *denials) shard(key string) *denialShard {
-	return &d.shards[maphash.String(d.seed, key)%denialShards]
+	return &d.shards[maphash.String(d.seed, key)%uint64(len(d.shards))]
 }
 
 // find returns the denial that holds for a check, counted down to now; or, when there is
@@ -134,7 +137,7 @@ func (d *denials) learn(v visit, key string, cost int64, decision throttlekit.De
 	s := v.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.resets != v.resets || s.most == 0 {
+	if s.resets != v.resets {
 		return
 	}
 	if _, known := s.keys[key]; !known && len(s.keys) >= s.most {

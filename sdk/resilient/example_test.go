@@ -66,6 +66,18 @@ func ExampleWithFailLocal() {
 	// Output: true 10 9 local
 }
 
+// What one of three replicas admits by itself.
+func ExampleLocalShare() {
+	share, err := resilient.LocalShare(strategy.FixedWindow{Limit: 100, Window: 24 * time.Hour}, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer share.Close()
+	d, err := share.CheckN(context.Background(), "user-1", 34)
+	fmt.Println(d.Allowed, d.Limit, err)
+	// Output: false 33 <nil>
+}
+
 // What a share is made of: the amounts are divided, the period is not.
 func ExampleShare() {
 	plan, err := resilient.Share(perMinute, 3)

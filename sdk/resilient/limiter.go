@@ -30,6 +30,7 @@ type Limiter struct {
 	local    throttlekit.Limiter // of FailLocal
 	denials  *denials            // nil for none
 	counts   counts
+	notices  notices
 }
 
 var _ throttlekit.Limiter = (*Limiter)(nil)
@@ -56,7 +57,8 @@ func New(limiter throttlekit.Limiter, opts ...Option) (*Limiter, error) {
 	if p, ok := limiter.(planner); ok && s.plan == nil {
 		s.plan = p.Plan()
 	}
-	l := &Limiter{limiter: limiter, deadline: s.deadline, breaker: newBreaker(&s), mode: s.mode, local: s.local}
+	l := &Limiter{limiter: limiter, deadline: s.deadline, breaker: newBreaker(&s), mode: s.mode, local: s.local,
+		notices: notices{logger: s.logger, fail: s.mode}}
 	if s.plan != nil {
 		l.limit = s.plan.Limit()
 	}
@@ -80,11 +82,11 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlek
 	if err := l.enter(ctx, opCheck, cost); err != nil {
 		return throttlekit.Decision{}, err
 	}
-	var visit visit
+	var v visit
 	if l.denials != nil {
 		var denied throttlekit.Decision
 		var found bool
-		if visit, denied, found = l.denials.find(key, cost); found {
+		if v, denied, found = l.denials.find(key, cost); found {
 			l.counts.cached.Add(1)
 			l.counts.decided(denied.Source, 1)
 			return denied, nil
@@ -99,7 +101,7 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlek
 	case none:
 		l.counts.decided(d.Source, 1)
 		if l.denials != nil {
-			l.denials.learn(visit, key, cost, d)
+			l.denials.learn(v, key, cost, d)
 		}
 		return d, nil
 	case refused, ended:

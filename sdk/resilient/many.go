@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
 
-// manyKeys is how many keys of a CheckMany have one deadline: about what one script of the
-// Redis door takes.
-const manyKeys = 256
+// keyTime is what each further key adds to the deadline of a CheckMany: what the slowest of
+// them take, those of a window of a thousand buckets.
+const keyTime = time.Millisecond
 
 // CheckMany implements [throttlekit.Limiter]. The fail mode answers for each key that
 // could not be decided; keys that were refused, and in [FailError] all that failed, are in
-// a [*throttlekit.ManyError]. The deadline holds for each 256 keys. A call counts as a
-// failure when none of its keys was decided.
+// a [*throttlekit.ManyError]. The deadline is a millisecond later for each key but the
+// first. A call counts as a failure when none of its keys was decided.
 func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
 	if err := l.enter(ctx, opCheckMany, cost); err != nil {
 		return nil, err
@@ -192,7 +193,7 @@ func eachError(err error, decisions, keys int) (errs []error, whole bool) {
 	case err == nil && decisions == keys:
 		return nil, false
 	case err == nil:
-		err = &throttlekit.Error{Op: opCheckMany, Kind: throttlekit.ErrMalformedReply, MayHaveConsumed: true,
+		err = &throttlekit.Error{Op: opCheckMany, Source: throttlekit.SourceDecoding, Kind: throttlekit.ErrMalformedReply, MayHaveConsumed: true,
 			Err: fmt.Errorf("the limiter gave %d decisions for %d keys", decisions, keys)}
 	case errors.As(err, &many) && len(many.Errors) == keys && decisions == keys:
 		return many.Errors, false

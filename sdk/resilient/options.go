@@ -56,8 +56,8 @@ func defaults() settings {
 	}
 }
 
-// WithDeadline bounds how long one decision may take; [Limiter.CheckMany] has it once for
-// each 256 keys. A deadline of the caller's own that is earlier wins.
+// WithDeadline bounds how long one decision may take; [Limiter.CheckMany] has a millisecond
+// more for each key but the first. A deadline of the caller's own that is earlier wins.
 // Default: [DefaultDeadline].
 func WithDeadline(deadline time.Duration) Option {
 	return option(func(s *settings) error {
@@ -140,8 +140,10 @@ func WithDenyCache(maxKeys int) Option {
 }
 
 // WithLogger has each change of the breaker's state logged to logger, in one line: Warn
-// when it opens, Info when it closes, Debug for the tries between. No line holds a limited
-// key. Default: nothing is logged.
+// when it opens, Info when it closes, Debug for the tries between. Faults that do not count
+// against the limiter, such as a key of another type or a missing right, never open the
+// breaker; they are a line at Warn, once a minute. No line holds a limited key. Default:
+// nothing is logged.
 func WithLogger(logger *slog.Logger) Option {
 	return option(func(s *settings) error {
 		if logger == nil {

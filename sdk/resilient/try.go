@@ -33,7 +33,7 @@ func noCancel() {}
 
 // bound gives ctx the deadline, unless its own comes first. Ours reports which it is.
 func (l *Limiter) bound(ctx context.Context, keys int) (bounded context.Context, ours bool, cancel context.CancelFunc) {
-	deadline := time.Now().Add(time.Duration(1+(keys-1)/manyKeys) * l.deadline)
+	deadline := time.Now().Add(l.deadline + time.Duration(keys-1)*keyTime)
 	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
 		return ctx, false, noCancel
 	}
@@ -103,6 +103,7 @@ func (l *Limiter) judge(ctx context.Context, ours bool, err error) attempt {
 		// could switch the limits off.
 		try.fault = answered
 		c.other.Add(1)
+		l.notices.fault(err)
 	default:
 		try.fault = failed
 		c.other.Add(1)
@@ -119,21 +120,23 @@ func (l *Limiter) told(ctx context.Context, op string, try attempt) error {
 	case try.fault == rejected:
 		return rejections[op]
 	case try.timedOut:
-		return wrap(op, throttlekit.ErrUnavailable, fmt.Errorf("%w: %w", errLate, try.err), try.err)
+		return because(op, throttlekit.ErrUnavailable, fmt.Errorf("%w: %w", errLate, context.DeadlineExceeded), try.err)
 	case try.fault == ended && ctx.Err() != nil && !errors.Is(try.err, ctx.Err()):
-		return wrap(op, nil, errors.Join(ctx.Err(), try.err), try.err)
+		return because(op, nil, ctx.Err(), try.err)
 	}
 	return try.err
 }
 
-// wrap says more about an error of the limiter's and keeps who said it.
-func wrap(op string, kind, err, cause error) error {
-	wrapped := &throttlekit.Error{Op: op, Kind: kind, Err: err}
+// because is an error in place of the limiter's, which keeps who said that and whether the
+// check may have been consumed. It leaves out the text, which may hold a key where the
+// limiter is somebody else's.
+func because(op string, kind, err, limiters error) error {
+	fault := &throttlekit.Error{Op: op, Kind: kind, Err: err}
 	var said *throttlekit.Error
-	if errors.As(cause, &said) {
-		wrapped.Source, wrapped.MayHaveConsumed = said.Source, said.MayHaveConsumed
+	if errors.As(limiters, &said) {
+		fault.Source, fault.MayHaveConsumed = said.Source, said.MayHaveConsumed
 	}
-	return wrapped
+	return fault
 }
 
 var (

@@ -44,6 +44,13 @@
 //
 // MayHaveConsumed is always false for Peek and Forecast, which consume nothing.
 //
+// # Decisions that nobody counted
+//
+// A service that cannot ask its own store may answer all the same: it fails open or closed,
+// as it was told. The contract has no mark of such a decision but that it holds no times,
+// by which its Source is [throttlekit.SourceOpen] or [throttlekit.SourceClosed] here. What
+// to do while the service itself is gone is package resilient's.
+//
 // # Gathering
 //
 // With [WithGathering], concurrent checks for one policy and cost share requests:

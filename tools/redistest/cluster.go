@@ -62,10 +62,24 @@ func StartCluster(tb testing.TB, masters, replicas int, args ...string) *Cluster
 	return c
 }
 
+// AnyPort stands, among the arguments of [LaunchCluster], for a free port, for each node
+// another.
+const AnyPort = "any-port"
+
 func launchNode(args []string) (*Server, error) {
 	bus, err := freePort()
 	if err != nil {
 		return nil, err
+	}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == AnyPort {
+			port, err := freePort()
+			if err != nil {
+				return nil, err
+			}
+			args[i] = strconv.Itoa(port)
+		}
 	}
 	return Launch(append([]string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus),
 		"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
@@ -88,11 +102,7 @@ func (c *Cluster) join() error {
 	// Each meets each other: to hear of one from another takes longer.
 	for i, n := range c.Nodes {
 		for _, other := range c.Nodes[i+1:] {
-			bus, err := busPort(other)
-			if err != nil {
-				return err
-			}
-			if _, err := n.Do("CLUSTER", "MEET", "127.0.0.1", other.port, bus); err != nil {
+			if err := n.meet(other); err != nil {
 				return err
 			}
 		}
@@ -121,12 +131,22 @@ func (c *Cluster) join() error {
 	return c.AwaitOK()
 }
 
-func busPort(n *Server) (int, error) {
-	pair, err := redis.Strings(n.Do("CONFIG", "GET", "cluster-port"))
-	if err != nil || len(pair) != 2 {
-		return 0, fmt.Errorf("no cluster-port: %w", err)
+func (s *Server) meet(other *Server) error {
+	port := strconv.Itoa(other.port)
+	bus, err := other.Setting("cluster-port")
+	if err != nil {
+		return err
 	}
-	return strconv.Atoi(pair[1])
+	// Among nodes that speak TLS a node is known by its port for that.
+	if speaksTLS, err := other.Setting("tls-cluster"); err != nil {
+		return err
+	} else if speaksTLS == "yes" {
+		if port, err = other.Setting("tls-port"); err != nil {
+			return err
+		}
+	}
+	_, err = s.Do("CLUSTER", "MEET", "127.0.0.1", port, bus)
+	return err
 }
 
 // AwaitOK returns when every node that runs holds the cluster for sound, all agree on who
@@ -274,11 +294,11 @@ func (c *Cluster) Failover(replica *Server) error {
 // for those of one master only once in two of their timeouts, and one that asks in vain
 // has its master keep all clients waiting for five seconds.
 func (c *Cluster) awaitVotes(replica *Server) error {
-	text, err := redis.Strings(replica.Do("CONFIG", "GET", "cluster-node-timeout"))
-	if err != nil || len(text) != 2 {
-		return fmt.Errorf("no cluster-node-timeout: %w", err)
+	setting, err := replica.Setting("cluster-node-timeout")
+	if err != nil {
+		return err
 	}
-	timeout, err := time.ParseDuration(text[1] + "ms")
+	timeout, err := time.ParseDuration(setting + "ms")
 	if err != nil {
 		return err
 	}

@@ -225,6 +225,15 @@ func (s *Server) dial() (redis.Conn, error) {
 		redis.DialReadTimeout(10*time.Second), redis.DialWriteTimeout(time.Second))
 }
 
+// Setting returns what the server is set to.
+func (s *Server) Setting(name string) (string, error) {
+	pair, err := redis.Strings(s.Do("CONFIG", "GET", name))
+	if err != nil || len(pair) != 2 {
+		return "", errors.Join(fmt.Errorf("no setting %s", name), err)
+	}
+	return pair[1], nil
+}
+
 // AwaitReplica returns when a replica has all that the server has written so far.
 func (s *Server) AwaitReplica() error {
 	conn, err := s.dial()

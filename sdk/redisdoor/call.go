@@ -51,9 +51,17 @@ func isNoScript(err error) bool {
 }
 
 func replyCode(reply redis.Error) string {
-	code, _, _ := strings.Cut(string(reply), " ")
+	code, rest, _ := strings.Cut(string(reply), " ")
+	// Before Redis 7 what a script raises comes after where it did, some with a dash.
+	if i := strings.LastIndex(rest, inScript); code == "ERR" && i >= 0 {
+		if _, said, ok := strings.Cut(rest[i+len(inScript):], ": "); ok {
+			code, _, _ = strings.Cut(strings.TrimPrefix(said, "-"), " ")
+		}
+	}
 	return code
 }
+
+const inScript = "@user_script:"
 
 // Answers that say Redis cannot serve now, though it may later. Redis gives each of
 // them before a script's first write.

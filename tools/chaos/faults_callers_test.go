@@ -17,7 +17,7 @@ var callerFaults = []scenario{
 		setup: setup{callers: 10_000, pause: time.Second, deadline: generous},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.redis.Kill()
 			s.outlasts()
 			s.loses(s.redis.Start)
@@ -30,7 +30,7 @@ var callerFaults = []scenario{
 		setup: setup{service: true, callers: 10_000, pause: 3 * time.Second, deadline: generous},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.serve.Kill()
 			s.outlasts()
 			s.serve.Start()

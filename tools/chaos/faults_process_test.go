@@ -7,7 +7,7 @@ var processFaults = []scenario{
 		fault: "SIGKILL with half the limits spent; a new process, with nothing saved",
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.redis.Kill()
 			s.outlasts()
 			s.loses(s.redis.Start)
@@ -20,7 +20,7 @@ var processFaults = []scenario{
 		setup: setup{redis: []string{"--appendonly", "yes", "--appendfsync", "always"}},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.redis.Kill()
 			s.outlasts()
 			s.redis.Start()
@@ -33,7 +33,7 @@ var processFaults = []scenario{
 		play: func(s *stage) {
 			for range 3 {
 				s.spends(1. / 3)
-				s.dies()
+				s.strikes(1)
 				s.redis.Kill()
 				s.loses(s.redis.Start)
 			}

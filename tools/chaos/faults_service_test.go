@@ -10,7 +10,7 @@ var serviceFaults = []scenario{
 		setup: setup{service: true},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.serve.Kill()
 			s.outlasts()
 			s.serve.Start()
@@ -137,7 +137,7 @@ var serviceFaults = []scenario{
 
 func killedBehindTheService(s *stage) {
 	s.spends(0.5)
-	s.dies()
+	s.strikes(1)
 	s.redis.Kill()
 	s.lasts(s.fault)
 	s.loses(s.redis.Start)

@@ -42,7 +42,7 @@ var topologyFaults = []scenario{
 			s.spends(0.5)
 			master, lost := s.masterOf(s.budgets[0])
 			replica := s.cluster.Replica(master)
-			s.dies()
+			s.strikes(1)
 			s.books.Rollback(func() {
 				master.Kill()
 				replica.AwaitMaster()
@@ -74,7 +74,7 @@ var topologyFaults = []scenario{
 		setup: setup{store: sentinels},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.dies()
+			s.strikes(1)
 			s.books.Rollback(func() {
 				master := s.watch.Master()
 				master.Kill()

@@ -151,16 +151,6 @@ func (s *stage) spends(share float64) {
 // strikes counts a fault that loses whatever is under way, so many times.
 func (s *stage) strikes(times int) { s.lost += int64(times) * s.underWay() }
 
-// dies is for a server that is killed: what is under way is lost. Where each check has a
-// connection of its own, that may be so twice: until its very end the server takes new
-// connections, and with them what comes after the first that were closed.
-func (s *stage) dies() {
-	s.strikes(1)
-	if s.door == alone {
-		s.strikes(1)
-	}
-}
-
 // underWay is how many checks can be on their way at one moment.
 func (s *stage) underWay() int64 {
 	callers := int64(s.setup.callers)

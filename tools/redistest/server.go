@@ -256,15 +256,21 @@ func (s *Server) AwaitReplica() error {
 // outgoing connection: a server that is killed wants its port again. Nobody listens on the
 // one 10000 above either, by which the nodes of a cluster talk to each other.
 func freePort() (int, error) {
-	var err error
+	err := errors.New("this process has had every port that it tried")
 	for range 100 {
 		port := 10_000 + rand.IntN(10_000)
+		if _, given := given.LoadOrStore(port, true); given {
+			continue // to a server that may not listen yet
+		}
 		if err = errors.Join(tryPort(port), tryPort(port+10_000)); err == nil {
 			return port, nil
 		}
 	}
 	return 0, err
 }
+
+// given are the ports that this process was given.
+var given sync.Map
 
 func tryPort(port int) error {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -133,7 +133,7 @@ func (a *Account) end(e entry, cost int64, d throttlekit.Decision, err error) {
 	defer a.mu.Unlock()
 	var fault *throttlekit.Error
 	switch {
-	case err == nil && d.ResetAt.IsZero():
+	case err == nil && d.Degraded():
 		a.totals.MadeUp++
 		a.book(e, units{madeUp: cost})
 	case err == nil && d.Allowed:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/tools/chaos/internal/account"
@@ -25,8 +24,8 @@ func (s *scripted) CheckN(context.Context, string, int64) (throttlekit.Decision,
 		s.meanwhile()
 	}
 	d := throttlekit.Decision{Allowed: s.allowed}
-	if !s.madeUp {
-		d.ResetAt = time.Now()
+	if s.madeUp {
+		d.Source = throttlekit.SourceOpen
 	}
 	return d, s.err
 }

@@ -133,7 +133,7 @@ func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *
 			l.seen.First = err
 		}
 	default:
-		by := source(d)
+		by := d.Source.String()
 		l.seen.Made[by]++
 		if by == contract {
 			return
@@ -143,18 +143,6 @@ func (l *Load) one(limiter throttlekit.Limiter, key string, cost int64, random *
 }
 
 var contract = throttlekit.SourceContract.String()
-
-// source says who made a decision. One of a service's fail mode has no reset: see
-// server.FailMode.
-func source(d throttlekit.Decision) string {
-	switch {
-	case d.Degraded() || !d.ResetAt.IsZero():
-		return d.Source.String()
-	case d.Allowed:
-		return "service open"
-	}
-	return "service closed"
-}
 
 // Seen returns what the callers saw so far.
 func (l *Load) Seen() Seen {

@@ -13,10 +13,6 @@ import (
 
 // What is promised.
 const (
-	// beyond is how much later than its deadline a caller may come back, besides what
-	// the machine made the whole process wait.
-	beyond = 10 * time.Millisecond
-
 	// atOnce is what 99 of 100 callers wait at most while the breaker is open.
 	atOnce = time.Millisecond
 

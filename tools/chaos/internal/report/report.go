@@ -115,25 +115,35 @@ var titles = map[string]string{
 
 const head = `# What happens when things break
 
-Each row is a scenario of the chaos suite: real processes, callers that check the same keys without end, and a fault in
-the middle. The suite wrote this page, and would not have if anything had gone beyond its bounds:
+Each row is a scenario of the chaos suite: real processes, callers without a deadline of their own who check the same
+keys without end, and a fault in the middle. The suite wrote this page, and would not have if anything had gone beyond
+its bounds:
 
     task chaos
 
-or, without task, ` + "`go -C tools/chaos test -count=1 -timeout 30m -full -write .`" + `. Limits are of such a kind that nothing comes
-back while a scenario lasts, in equal parts of all strategies.
+or, without task, ` + "`go -C tools/chaos test -count=1 -timeout 30m -full -write .`" + `. CI plays the same scenarios, shorter.
+
+There are five limiters, one for each strategy, of such limits that nothing comes back while a scenario lasts. All of
+them are guarded by ` + "`sdk/resilient`" + ` with its defaults, and fail each in its way: one open, one closed, one with an error, two
+locally with the share of one of four replicas. A deadline of 5 s is for faults that no caller may notice, one of 250 ms
+for the service, which is one process more.
 
 - **checks travel** fused, which is the default of the Redis door (gathered, on the service door), or alone.
-- **admitted / allowed** counts units. A limit holds for one state of Redis: a restart with nothing saved or a flush
-  begins a new one, with whole limits. For every key and every run of states, no more was admitted than these states
-  allow; and Redis held no less than what was admitted, and no more than that and the unknown: nothing was sent twice.
+- **admitted / allowed** counts units. A limit holds for one state of Redis: a restart with nothing saved, a flush or a
+  failover that may have lost writes begins a new one, with whole limits. For every key and every run of states, no more
+  was admitted than these states allow; and Redis held no less than what was admitted, and no more than that and the
+  unknown: nothing was sent twice.
 - **unknown / bound** counts checks that failed with MayHaveConsumed. A fault may leave unknown what was under way: fused
-  checks share two scripts of at most 256, single ones 64 connections, and neither is more than there are callers.
+  checks share two scripts of at most 256, single ones 64 connections, and neither is more than there are callers. A
+  server that goes silent takes what comes until the breakers open as well, and then their single tries. Where only one
+  of several goes silent no breaker need open, and single checks are lost anew at every deadline. To cancel a check is a
+  fault of its own.
 - **degraded** counts decisions that the contract did not make, by who did.
-- **failed** counts errors that reached a caller.
-- **longest wait / deadline** is the worst that a single caller met, on a machine that was busy with the load as well. It
+- **failed** counts errors that reached a caller: of the limiter that fails so, or of a caller who cancelled.
+- **longest wait / deadline** is the worst that a single caller met, on a machine that was busy with all this as well. It
   is held to the deadline, 10 ms, and what the process itself was late meanwhile.
+- **p99 while down** is what 99 of 100 callers waited at most while the breakers were open. It is held to 1 ms.
 - **recovery** is from the end of the fault to the end of the last check that failed or was degraded. It is held to 1 s.
 
-After each scenario no goroutine and no connection was left.
+After each scenario no goroutine and no connection was left, and no key had come into a log.
 `

@@ -78,7 +78,8 @@ func (s *stage) judge(sc scenario) report.Row {
 	return row
 }
 
-// sameNumbers holds what the limiters count to what their callers saw.
+// sameNumbers holds what the limiters count, and the door decided, to what their callers
+// saw: a decision that was made up says so.
 func (s *stage) sameNumbers(seen load.Seen) {
 	s.Helper()
 	counted := map[string]uint64{}
@@ -88,9 +89,11 @@ func (s *stage) sameNumbers(seen load.Seen) {
 		counted[throttlekit.SourceClosed.String()] += stats.Closed - began.Closed
 		counted[throttlekit.SourceLocal.String()] += stats.Local - began.Local
 	}
+	totals := s.books.Totals()
+	counted[throttlekit.SourceContract.String()] = uint64(totals.Admitted + totals.Denied) // by the door
 	for source, n := range counted {
 		if got := seen.Made[source]; uint64(got) != n {
-			s.Errorf("the limiters count %d decisions of source %s, their callers got %d", n, source, got)
+			s.Errorf("there were %d decisions of source %s, and the callers got %d", n, source, got)
 		}
 	}
 }

@@ -185,14 +185,14 @@ func (a *Account) Unknown() error {
 	return a.unknown
 }
 
-// Spent is how many units were admitted so far in the newest state of each budget.
+// Spent is how many units may have been consumed so far in the newest state of each budget.
 func (a *Account) Spent() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	sum := int64(0)
 	for e, u := range a.spent {
 		if e.from == a.states[e.budget].newest.Load() {
-			sum += u.admitted
+			sum += u.admitted + u.unknown
 		}
 	}
 	return sum

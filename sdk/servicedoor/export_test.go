@@ -7,6 +7,3 @@ const (
 	GatherWaiting = gatherWaiting
 	LongKey       = longKey
 )
-
-// Silence is how long a connection is listened to that may be dead.
-const Silence = silence

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Decision is the answer to one check. Its five fields are the contract's five, with
+// Decision is the answer to one check. Its first five fields are the contract's five, with
 // times as Go times; all of them are exact to the millisecond.
 type Decision struct {
 	// Allowed reports whether the cost was admitted, and so consumed. A denied check
@@ -31,17 +31,30 @@ type Decision struct {
 	// Allowed. It is finite even for a cost above Limit, which no waiting ever admits.
 	// Values beyond what a Duration holds (292 years) saturate.
 	RetryAfter time.Duration
+
+	// Source says who decided: the contract, or what stood in for it while it could not
+	// be asked.
+	Source Source
 }
 
-// LogValue implements [slog.LogValuer] with the contract's field names.
+// Degraded reports whether the decision is not the contract's, but made up or another
+// limiter's: see [Source].
+func (d Decision) Degraded() bool { return d.Source != SourceContract }
+
+// LogValue implements [slog.LogValuer] with the contract's field names and, where the
+// decision is not the contract's, its source.
 func (d Decision) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.Bool("allowed", d.Allowed),
 		slog.Int64("limit", d.Limit),
 		slog.Int64("remaining", d.Remaining),
 		slog.Time("resetAt", d.ResetAt),
 		slog.Duration("retryAfter", d.RetryAfter),
-	)
+	}
+	if d.Degraded() {
+		attrs = append(attrs, slog.String("source", d.Source.String()))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Forecast says what a key could spend without spending any of it.

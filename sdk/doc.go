@@ -12,6 +12,7 @@
 //   - sdk/servicedoor asks a throttlekit service over gRPC, Connect or gRPC-Web;
 //   - sdk/localdoor runs the contract's scripts as Go, in the memory of one process;
 //   - sdk/embedded starts an in-process Redis, for what must speak its protocol;
+//   - sdk/resilient keeps any of these from doing harm when it fails;
 //   - sdk/policy reads policy files;
 //   - sdk/server serves limiters to others.
 //

@@ -34,13 +34,13 @@ var (
 	ErrCostExceedsLimit = errors.New("cost exceeds the limit")
 )
 
-// Source says who reported a fault.
-type Source uint8
+// FaultSource says who reported a fault.
+type FaultSource uint8
 
 const (
 	// SourceSDK is this module itself: the call was refused, or given up, before
 	// anything was sent.
-	SourceSDK Source = iota
+	SourceSDK FaultSource = iota
 	// SourceTransport is the way to Redis or to the service: dialling, writing, reading.
 	SourceTransport
 	// SourceServer is Redis or the service, which answered with an error.
@@ -50,7 +50,7 @@ const (
 )
 
 // String returns the source's name in lower case.
-func (s Source) String() string {
+func (s FaultSource) String() string {
 	switch s {
 	case SourceSDK:
 		return "sdk"
@@ -72,7 +72,7 @@ type Error struct {
 	Op string
 
 	// Source says who reported the fault.
-	Source Source
+	Source FaultSource
 
 	// Kind is one of the sentinels above, or nil when none of them fits.
 	Kind error

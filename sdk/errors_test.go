@@ -74,8 +74,8 @@ func TestManyErrorQuotesTheFirstAndUnwrapsToAll(t *testing.T) {
 	}
 }
 
-func TestSourceNames(t *testing.T) {
-	for source, want := range map[throttlekit.Source]string{
+func TestFaultSourceNames(t *testing.T) {
+	for source, want := range map[throttlekit.FaultSource]string{
 		throttlekit.SourceSDK: "sdk", throttlekit.SourceTransport: "transport", throttlekit.SourceServer: "server",
 		throttlekit.SourceDecoding: "decoding", 9: "source 9",
 	} {

@@ -35,7 +35,7 @@ const (
 // Wait returns early, with the last denial beside the error, when waiting is pointless:
 //
 //   - [ErrCostExceedsLimit] when cost is above the denial's Limit, which no waiting ever
-//     admits;
+//     admits, unless the limit is that of a stand-in ([SourceLocal]) and so passes;
 //   - an error that is [context.DeadlineExceeded], and says how long the wait would have
 //     been, at once when ctx ends before the wait does;
 //   - an error that is ctx's own when ctx ends during the wait.
@@ -57,7 +57,7 @@ func Wait(ctx context.Context, limiter Limiter, key string, cost int64) (Decisio
 			return d, err
 		}
 		last = d
-		if cost > d.Limit && !limitUnknown(d) {
+		if cost > d.Limit && !limitUnknown(d) && d.Source != SourceLocal {
 			return d, &Error{
 				Op: opWait, Kind: ErrCostExceedsLimit,
 				Err: fmt.Errorf("cost is %d, the limit is %d", cost, d.Limit),

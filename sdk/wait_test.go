@@ -89,6 +89,9 @@ func TestWait(t *testing.T) {
 			says: "throttlekit: wait: cost exceeds the limit: cost is 6, the limit is 5"},
 		{name: "so is any cost above a limit below one", script: []answer{{decision: throttlekit.Decision{ResetAt: reset, RetryAfter: time.Second}}}, cost: 1,
 			want: answer{throttlekit.Decision{ResetAt: reset, RetryAfter: time.Second}, throttlekit.ErrCostExceedsLimit}, checks: 1},
+		{name: "a stand-in's limit is no reason to give up: it goes", script: []answer{
+			{decision: throttlekit.Decision{Limit: 1, ResetAt: reset, RetryAfter: time.Second, Source: throttlekit.SourceLocal}}, admitted}, cost: 5,
+			want: admitted, checks: 2, least: time.Second, most: 1100 * time.Millisecond},
 		{name: "a service without its store that knows no limit is no reason to give up", script: []answer{{}, admitted}, cost: 6,
 			want: admitted, checks: 2, least: 100 * time.Millisecond, most: 110 * time.Millisecond},
 		{name: "a denial without a wait is asked again ever later: 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5 seconds",

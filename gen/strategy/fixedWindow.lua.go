@@ -36,7 +36,7 @@ func (s FixedWindow) Plan() (*script.Plan, error) {
 var fixedWindowDefinition = script.Definition{
 	Name: "fixedWindow",
 	Params: []script.Param{
-		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam},
+		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam, Amount: true},
 		{Name: "windowMs", Field: "Window", Unit: script.Milliseconds, Min: 0.001, Max: script.MaxParam},
 	},
 	Argv:          []string{"now", "limit", "windowMs", "cost"},
@@ -66,9 +66,10 @@ var fixedWindowDefinition = script.Definition{
 		Source: fixedWindowWrites + probeHead + fixedWindowCheckSource + fixedWindowRun + probeTail,
 		SHA1:   "a0cb19fae2b8e5891144296adedd9e9b0fd78a20",
 	},
-	Reply:  replyTuple,
-	Decode: decodeReply,
-	Local:  fixedWindowLocal,
+	Reply:     replyTuple,
+	Decode:    decodeReply,
+	RetryHint: script.HintExact,
+	Local:     fixedWindowLocal,
 }
 
 // scripts/fixedWindow.check.lua, byte for byte.

@@ -43,8 +43,8 @@ var gcraDefinition = script.Definition{
 	Name: "gcra",
 	Params: []script.Param{
 		{Name: "periodMs", Field: "Period", Unit: script.Milliseconds, Max: script.MaxParam},
-		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam},
-		{Name: "burst", Field: "Burst", Unit: script.Count, Min: 1, Max: script.MaxParam, DefaultFrom: "limit"},
+		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam, Amount: true},
+		{Name: "burst", Field: "Burst", Unit: script.Count, Min: 1, Max: script.MaxParam, Amount: true, DefaultFrom: "limit"},
 	},
 	Derived: []script.Derived{
 		{Over: []string{"periodMs"}, Under: []string{"limit"}, Scale: 1, Meaning: "the interval between units, in ms,"},
@@ -77,9 +77,10 @@ var gcraDefinition = script.Definition{
 		Source: gcraWrites + probeHead + gcraCheckSource + gcraRun + probeTail,
 		SHA1:   "251b9900732e130b38e35d799534f3e845d718e0",
 	},
-	Reply:  replyTuple,
-	Decode: decodeReply,
-	Local:  gcraLocal,
+	Reply:     replyTuple,
+	Decode:    decodeReply,
+	RetryHint: script.HintExact,
+	Local:     gcraLocal,
 }
 
 // scripts/gcra.check.lua, byte for byte.

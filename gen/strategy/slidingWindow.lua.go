@@ -44,7 +44,7 @@ var slidingWindowDefinition = script.Definition{
 	Name: "slidingWindow",
 	Params: []script.Param{
 		{Name: "windowMs", Field: "Window", Unit: script.Milliseconds, Min: 0.001, Max: script.MaxParam},
-		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam},
+		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam, Amount: true},
 		{Name: "buckets", Field: "Buckets", Unit: script.Count, Min: 1, Max: 100000, Integer: true, Default: 10},
 	},
 	Derived: []script.Derived{

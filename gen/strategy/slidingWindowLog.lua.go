@@ -38,7 +38,7 @@ var slidingWindowLogDefinition = script.Definition{
 	Name: "slidingWindowLog",
 	Params: []script.Param{
 		{Name: "windowMs", Field: "Window", Unit: script.Milliseconds, Min: 0.001, Max: script.MaxParam},
-		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam},
+		{Name: "limit", Field: "Limit", Unit: script.Count, Max: script.MaxParam, Amount: true},
 	},
 	Argv:          []string{"now", "windowMs", "limit", "cost"},
 	ReportedLimit: "limit",
@@ -68,9 +68,10 @@ var slidingWindowLogDefinition = script.Definition{
 		Source: slidingWindowLogWrites + probeHead + slidingWindowLogCheckSource + slidingWindowLogRun + probeTail,
 		SHA1:   "c3723cd4c481d8f533900cb061d456d8ee1cd626",
 	},
-	Reply:  replyTuple,
-	Decode: decodeReply,
-	Local:  slidingWindowLogLocal,
+	Reply:     replyTuple,
+	Decode:    decodeReply,
+	RetryHint: script.HintExact,
+	Local:     slidingWindowLogLocal,
 }
 
 // scripts/slidingWindowLog.check.lua, byte for byte.

@@ -36,8 +36,8 @@ func (s TokenBucket) Plan() (*script.Plan, error) {
 var tokenBucketDefinition = script.Definition{
 	Name: "tokenBucket",
 	Params: []script.Param{
-		{Name: "capacity", Field: "Capacity", Unit: script.Count, Max: script.MaxParam},
-		{Name: "refillPerSec", Field: "RefillPerSec", Unit: script.PerSecond, Max: script.MaxParam},
+		{Name: "capacity", Field: "Capacity", Unit: script.Count, Max: script.MaxParam, Amount: true},
+		{Name: "refillPerSec", Field: "RefillPerSec", Unit: script.PerSecond, Max: script.MaxParam, Amount: true},
 	},
 	Derived: []script.Derived{
 		{Over: []string{"capacity"}, Under: []string{"refillPerSec"}, Scale: 1000, Meaning: "the time to refill, in ms,"},
@@ -69,9 +69,10 @@ var tokenBucketDefinition = script.Definition{
 		Source: tokenBucketWrites + probeHead + tokenBucketCheckSource + tokenBucketRun + probeTail,
 		SHA1:   "a5534016ac1c29f0a2437dbb53ce37efdb57ca1f",
 	},
-	Reply:  replyTuple,
-	Decode: decodeReply,
-	Local:  tokenBucketLocal,
+	Reply:     replyTuple,
+	Decode:    decodeReply,
+	RetryHint: script.HintWithinMillisecond,
+	Local:     tokenBucketLocal,
 }
 
 // scripts/tokenBucket.check.lua, byte for byte.

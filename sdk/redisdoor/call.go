@@ -36,6 +36,7 @@ func (s evalScript) eval(ctx context.Context, conn redis.Conn, args []any) (any,
 		args[0] = s.source
 		reply, err = do(ctx, conn, "EVAL", args)
 	}
+	dropDemoted(conn, err)
 	return reply, err
 }
 
@@ -50,9 +51,17 @@ func isNoScript(err error) bool {
 }
 
 func replyCode(reply redis.Error) string {
-	code, _, _ := strings.Cut(string(reply), " ")
+	code, rest, _ := strings.Cut(string(reply), " ")
+	// Before Redis 7 what a script raises comes after where it did, some with a dash.
+	if i := strings.LastIndex(rest, inScript); code == "ERR" && i >= 0 {
+		if _, said, ok := strings.Cut(rest[i+len(inScript):], ": "); ok {
+			code, _, _ = strings.Cut(strings.TrimPrefix(said, "-"), " ")
+		}
+	}
 	return code
 }
+
+const inScript = "@user_script:"
 
 // Answers that say Redis cannot serve now, though it may later. Redis gives each of
 // them before a script's first write.
@@ -66,6 +75,32 @@ var unavailableCodes = []string{
 var untouchedCodes = []string{
 	"ASK", "CROSSSLOT", "MOVED", "NOAUTH", "NOSCRIPT", "WRONGPASS", "WRONGTYPE",
 }
+
+// isUnavailable reports whether an error is an answer of those.
+func isUnavailable(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && slices.Contains(unavailableCodes, replyCode(reply))
+}
+
+// dropDemoted breaks a connection whose Redis answered err if that says that it is a
+// replica: it was the master when the connection was made, and the next one is to go to
+// the master of now.
+func dropDemoted(conn redis.Conn, err error) {
+	var reply redis.Error
+	if err == nil || !errors.As(err, &reply) || replyCode(reply) != "READONLY" {
+		return
+	}
+	// To redigo a context that has ended is a reason to close, without a word sent; a
+	// pool does not take back what is closed.
+	_, _ = redis.DoContext(conn, longGone, "PING")
+}
+
+// longGone is a context whose deadline has passed.
+var longGone = func() context.Context {
+	ctx, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	cancel()
+	return ctx
+}()
 
 // connectFault describes a connection that could not be had: nothing was sent.
 func connectFault(ctx context.Context, op string, err error) *throttlekit.Error {

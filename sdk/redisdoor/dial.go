@@ -5,10 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"strconv"
-	"strings"
+	"io"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -46,9 +43,10 @@ type dialOptionFunc func(*dialSettings)
 
 func (f dialOptionFunc) applyDial(s *dialSettings) { f(s) }
 
-// WithTLSConfig gives the TLS configuration of a rediss:// address, as for a private
+// WithTLSConfig gives the TLS configuration of a rediss address, as for a private
 // certificate authority or a client certificate. It is cloned. Its ServerName defaults
-// to the address's host.
+// to the host that is connected to, for a cluster's nodes and a sentinels' master as
+// these are announced.
 func WithTLSConfig(config *tls.Config) DialOption {
 	return dialOptionFunc(func(s *dialSettings) { s.tls = config.Clone() })
 }
@@ -59,108 +57,109 @@ func WithTLSConfig(config *tls.Config) DialOption {
 //	redis://[[user]:password@]host[:port][/database]       plain TCP, port 6379
 //	rediss://[[user]:password@]host[:port][/database]      TLS 1.2 or newer
 //	unix://[[user]:password@]/path/to/socket[?db=database]
+//	redis+sentinel://[[user]:password@]host[:port],host[:port]/master[/database]
+//	rediss+sentinel://...                                  TLS to sentinels and master
+//
+// The hosts of the last two are sentinels, port 26379, and master is the name under
+// which they watch over it. They are asked at each new connection, one after the other
+// until one knows, the last that did first; a server that is no master is refused. When
+// it is another master than before, the connections to the former are closed rather than
+// used again. User and password are the Redis server's, and a sentinel is told them, too,
+// if it wants any.
 //
 // The pool holds up to 64 connections and keeps them; calls beyond wait until one is
 // free or their context ends. Dialling, each write and each read may take a second. The
 // fields of the pool may be changed before its first use. Errors never repeat the
 // address's user or password.
+//
+// A cluster's address is for [DialCluster]; [DialAny] takes all.
 func Dial(address string, opts ...DialOption) (*redis.Pool, error) {
+	d, err := newDialer(address, opts)
+	if err != nil {
+		return nil, err
+	}
+	switch d.target.layout {
+	case clustered:
+		return nil, errors.New("redisdoor: redis address: is a cluster's, want DialCluster or DialAny for it")
+	case sentinels:
+		return newPatrol(d).pool(), nil
+	}
+	return d.pool(d.target.addresses[0]), nil
+}
+
+// Connections is what [Dial] and [DialCluster] return: a [*redis.Pool] or a [*Cluster].
+type Connections interface {
+	Pool
+	io.Closer
+}
+
+// DialAny is [Dial] or [DialCluster] as the address says, for a program that is told the
+// address of its Redis.
+func DialAny(address string, opts ...DialOption) (Connections, error) {
+	d, err := newDialer(address, opts)
+	if err != nil {
+		return nil, err
+	}
+	if d.target.layout == clustered {
+		return DialCluster(address, opts...)
+	}
+	return Dial(address, opts...)
+}
+
+// dialer connects to what an address names.
+type dialer struct {
+	target  target
+	options []redis.DialOption // but for the credentials and the database
+}
+
+func newDialer(address string, opts []DialOption) (*dialer, error) {
 	var settings dialSettings
 	for _, o := range opts {
 		o.applyDial(&settings)
 	}
-	target, err := parseAddress(address)
+	t, err := parseAddress(address)
 	if err != nil {
 		return nil, fmt.Errorf("redisdoor: redis address: %w", err)
 	}
-	if settings.tls != nil && !target.tls {
+	if settings.tls != nil && !t.tls {
 		return nil, errors.New("redisdoor: WithTLSConfig needs a rediss:// address; without TLS the configuration would be ignored")
 	}
-	dialOptions := []redis.DialOption{
+	d := &dialer{target: t, options: []redis.DialOption{
 		redis.DialConnectTimeout(dialTimeout),
 		redis.DialReadTimeout(ioTimeout),
 		redis.DialWriteTimeout(ioTimeout),
-		redis.DialUsername(target.user),
-		redis.DialPassword(target.password),
-		redis.DialDatabase(target.database),
-	}
-	if target.tls {
+	}}
+	if t.tls {
 		config := &tls.Config{MinVersion: tls.VersionTLS12}
 		if settings.tls != nil {
 			config = settings.tls
 		}
-		if config.ServerName == "" {
-			config.ServerName = target.host
-		}
-		dialOptions = append(dialOptions, redis.DialUseTLS(true),
+		// Where it has no ServerName redigo fills in the host, for each connection.
+		d.options = append(d.options, redis.DialUseTLS(true),
 			redis.DialTLSHandshakeTimeout(dialTimeout), redis.DialTLSConfig(config))
 	}
+	return d, nil
+}
+
+// dial connects to a Redis.
+func (d *dialer) dial(ctx context.Context, address string) (redis.Conn, error) {
+	return redis.DialContext(ctx, d.target.network, address, append(d.options[:len(d.options):len(d.options)],
+		redis.DialUsername(d.target.user), redis.DialPassword(d.target.password), redis.DialDatabase(d.target.database))...)
+}
+
+// pool returns a pool of connections to the Redis at an address.
+func (d *dialer) pool(address string) *redis.Pool {
+	return newPool(func(ctx context.Context) (redis.Conn, error) { return d.dial(ctx, address) })
+}
+
+func newPool(dial func(context.Context) (redis.Conn, error)) *redis.Pool {
+	h := new(health)
 	return &redis.Pool{
-		DialContext: func(ctx context.Context) (redis.Conn, error) {
-			return redis.DialContext(ctx, target.network, target.address, dialOptions...)
-		},
-		TestOnBorrowContext: func(ctx context.Context, c redis.Conn, lastUsed time.Time) error {
-			if time.Since(lastUsed) < checkAfter {
-				return nil
-			}
-			_, err := redis.DoContext(c, ctx, "PING")
-			return err
-		},
-		MaxIdle:     poolSize,
-		MaxActive:   poolSize,
-		IdleTimeout: idleTimeout,
-		Wait:        true,
-	}, nil
-}
-
-// target is a parsed address.
-type target struct {
-	network, address string // for net.Dial
-	host             string // for TLS
-	tls              bool
-	user, password   string
-	database         int
-}
-
-const addressForms = "redis://host:port/database, rediss://host:port/database or unix:///path?db=database"
-
-// parseAddress never quotes its argument in an error: it may hold a password, and an
-// address that does not parse may hold it anywhere.
-func parseAddress(address string) (target, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return target{}, fmt.Errorf("does not parse as a URL, want %s", addressForms)
+		DialContext:         h.of(dial),
+		TestOnBorrowContext: h.test,
+		MaxIdle:             poolSize,
+		MaxActive:           poolSize,
+		IdleTimeout:         idleTimeout,
+		Wait:                true,
 	}
-	var t target
-	if u.User != nil {
-		t.user = u.User.Username()
-		t.password, _ = u.User.Password()
-	}
-	var database string
-	switch u.Scheme {
-	case "redis", "rediss":
-		t.network, t.tls, t.host = "tcp", u.Scheme == "rediss", u.Hostname()
-		if t.host == "" {
-			return target{}, fmt.Errorf("names no host, want %s", addressForms)
-		}
-		port := u.Port()
-		if port == "" {
-			port = "6379"
-		}
-		t.address = net.JoinHostPort(t.host, port)
-		database = strings.Trim(u.Path, "/")
-	case "unix":
-		if t.network, t.address = "unix", u.Path; u.Path == "" || u.Host != "" {
-			return target{}, fmt.Errorf("names no absolute path of a socket, want %s", addressForms)
-		}
-		database = u.Query().Get("db")
-	default:
-		return target{}, fmt.Errorf("has another scheme, want %s", addressForms)
-	}
-	if database != "" {
-		if t.database, err = strconv.Atoi(database); err != nil || t.database < 0 {
-			return target{}, errors.New("names a database that is not a number of 0 or more")
-		}
-	}
-	return t, nil
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/url"
@@ -38,15 +39,31 @@ func TestDialRefusesAddresses(t *testing.T) {
 		{"a socket without a path", "unix://", "names no absolute path"},
 		{"a relative socket", "unix://run/redis.sock", "names no absolute path"},
 		{"a socket's database that is none", "unix:///run/redis.sock?db=one", "names a database that is not a number"},
+		{"sentinels without a master's name", "redis+sentinel://:hunter2@a:1,b:2", "names no master"},
+		{"a master's database that is none", "redis+sentinel://:hunter2@a:1,b:2/mymaster/one", "names a database that is not a number"},
+		{"one sentinel too few", "redis+sentinel://:hunter2@a:1,/mymaster", "names no host"},
+		{"a sentinel's port that is none", "redis+sentinel://:hunter2@a:1,b:port/mymaster", "does not parse as a URL"},
+		{"a cluster without a node", "redis+cluster://:hunter2@", "names no host"},
+		{"a cluster's database", "redis+cluster://:hunter2@a:1,b:2/1", "a cluster has none but 0"},
+		{"an addition that is none", "redis+replica://a:1", "has another scheme"},
+		{"sentinels of a socket", "unix+sentinel:///s", "has another scheme"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, err := redisdoor.Dial(row.address)
+			_, err := redisdoor.DialAny(row.address)
 			if err == nil || !strings.Contains(err.Error(), row.says) {
 				t.Errorf("error is %v, want one that says %q", err, row.says)
 			} else if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("error %q holds the password", err)
 			}
 		})
+	}
+	for name, dial := range map[string]func(string) error{
+		"redis+cluster://a:1":             func(address string) error { _, err := redisdoor.Dial(address); return err },
+		"redis+sentinel://:hunter2@a:1/m": func(address string) error { _, err := redisdoor.DialCluster(address); return err },
+	} {
+		if err := dial(name); err == nil || !strings.Contains(err.Error(), "Dial") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error is %v, want one that names what takes the address, and no password", name, err)
+		}
 	}
 	if _, err := redisdoor.Dial("redis://localhost", redisdoor.WithTLSConfig(&tls.Config{})); err == nil || !strings.Contains(err.Error(), "rediss://") {
 		t.Errorf("a TLS configuration for a plain address is %v, want an error that names rediss://", err)
@@ -148,6 +165,65 @@ func TestDialSpeaksTLS(t *testing.T) {
 	_, err = newLimiter(t, dial(t, "rediss://localhost:"+port), fivePerHour).Check(t.Context(), secretKey)
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of an unknown authority is %v, want it refused", err)
+	}
+}
+
+// TestTLSWithAClientCertificate is on a server, on a cluster, and behind a sentinel, all of
+// which want one.
+func TestTLSWithAClientCertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	roots := writeCertificate(t, dir)
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments := []string{"--tls-port", redistest.AnyPort, "--tls-auth-clients", "yes",
+		"--tls-cert-file", filepath.Join(dir, "cert.pem"), "--tls-key-file", filepath.Join(dir, "key.pem"),
+		"--tls-ca-cert-file", filepath.Join(dir, "cert.pem")}
+	c := redistest.StartCluster(t, 2, 0, append(arguments, "--tls-cluster", "yes")...)
+	var nodes []string
+	for _, n := range c.Nodes {
+		port, err := n.Setting("tls-port")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, "localhost:"+port)
+	}
+	port := freePort(t)
+	redistest.StartProcess(t, append([]string{"--tls-port", port}, arguments[2:]...)...)
+	sentinel := startFakeRedis(t, func(fakeCommand) []byte {
+		return fmt.Appendf(nil, "*2\r\n$9\r\nlocalhost\r\n$%d\r\n%s\r\n", len(port), port)
+	}, func(l net.Listener) net.Listener {
+		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots})
+	})
+
+	for name, address := range map[string]string{
+		"server":   "rediss://localhost:" + port,
+		"cluster":  "rediss+cluster://" + strings.Join(nodes, ","),
+		"sentinel": "rediss+sentinel://" + sentinel.listener.Addr().String() + "/mymaster",
+	} {
+		t.Run(name, func(t *testing.T) {
+			check := func(config *tls.Config) error {
+				way, err := redisdoor.DialAny(address, redisdoor.WithTLSConfig(config))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer way.Close()
+				// Keys of both nodes.
+				_, err = newLimiter(t, way, fivePerHour, redisdoor.WithPrefix(name)).CheckMany(t.Context(), numbered(10), 1)
+				return err
+			}
+			if err := check(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{certificate}}); err != nil {
+				t.Errorf("with the certificate: %v", err)
+			}
+			if err := check(&tls.Config{RootCAs: roots}); err == nil {
+				t.Error("without a certificate the check was served, want it refused")
+			}
+			if err := check(&tls.Config{Certificates: []tls.Certificate{certificate}}); err == nil || !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("a certificate of an unknown authority is %v, want it refused", err)
+			}
+		})
 	}
 }
 

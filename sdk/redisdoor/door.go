@@ -8,6 +8,8 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/internal/gather"
+	"github.com/throttlekit/throttlekit-go/sdk/redisdoor/internal/cluster"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
@@ -23,19 +25,27 @@ var _ Pool = (*redis.Pool)(nil)
 // concurrent use.
 type Door struct {
 	pool     Pool
+	cluster  *cluster.Map // where there is one, all goes through it
 	settings settings
 	queue    *queue // of checks that travel together
+	lanes    *lanes // of those in a cluster
 	calls    gate   // of all others
 }
 
-// Open returns a door to the Redis behind pool. It does not connect. The pool stays
-// the caller's: Close leaves it open.
+// Open returns a door to the Redis behind pool, or to the cluster that a [*Cluster] is.
+// It does not connect. The pool stays the caller's: Close leaves it open.
 func Open(pool Pool, opts ...Option) *Door {
 	s := defaults()
 	for _, o := range opts {
 		o.apply(&s)
 	}
-	return &Door{pool: pool, settings: s, queue: newQueue(pool, s)}
+	d := &Door{pool: pool, settings: s}
+	if c, ok := pool.(*Cluster); ok {
+		d.cluster, d.lanes = c.nodes, newLanes(d)
+	} else {
+		d.queue = newQueue(s, func() gather.Carrier[*Limiter] { return &carrier{pool: pool} })
+	}
+	return d
 }
 
 // Limiter returns a limiter that runs s through the door. The error is the strategy's:
@@ -65,7 +75,13 @@ func New(pool Pool, s script.Strategy, opts ...Option) (*Limiter, error) {
 // included, until ctx ends. Calls after it are [throttlekit.ErrUnavailable]. No
 // goroutine of the door is left when it returns nil.
 func (d *Door) Close(ctx context.Context) error {
-	for _, empty := range []<-chan struct{}{d.calls.close(), d.queue.Close()} {
+	all := []<-chan struct{}{d.calls.close()}
+	if d.cluster != nil {
+		all = append(all, d.lanes.close()...)
+	} else {
+		all = append(all, d.queue.Close())
+	}
+	for _, empty := range all {
 		select {
 		case <-empty:
 		case <-ctx.Done():

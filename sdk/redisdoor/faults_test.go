@@ -18,7 +18,7 @@ import (
 // fault is what an error should say of itself.
 type fault struct {
 	kind     error // nil: none of the sentinels
-	source   throttlekit.Source
+	source   throttlekit.FaultSource
 	consumed bool
 	says     string
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
-// patience is how long a script is waited for when none of its callers is left.
-const patience = time.Second
+// patience is how long a script is waited for when none of its callers is left. A
+// connection that went silent keeps its worker for so long, so it is short enough that a
+// breaker over the door, which tries again every half second, finds the worker free.
+const patience = 250 * time.Millisecond
 
 // route tells apart which checks may share a script: those of one strategy with the
 // same parameters.
@@ -32,7 +34,7 @@ func routeOf(plan *script.Plan) route {
 
 type queue = gather.Queue[route, *Limiter]
 
-func newQueue(pool Pool, s settings) *queue {
+func newQueue(s settings, newCarrier func() gather.Carrier[*Limiter]) *queue {
 	return gather.New[route](gather.Settings{
 		Op:        opCheck,
 		Seats:     s.workers,
@@ -40,19 +42,26 @@ func newQueue(pool Pool, s settings) *queue {
 		MaxCalls:  manyKeys,
 		MaxWeight: manyWork,
 		Patience:  patience,
-	}, func() gather.Carrier[*Limiter] { return &carrier{pool: pool} })
+	}, newCarrier)
 }
 
 // checkFused has a check travel with others that wait at the same moment, or at once and
 // alone when there are none.
 func (l *Limiter) checkFused(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
+	if l.door.cluster != nil {
+		return l.checkInLane(ctx, key, cost)
+	}
+	return l.checkIn(ctx, l.door.queue, key, cost)
+}
+
+func (l *Limiter) checkIn(ctx context.Context, q *queue, key string, cost int64) (throttlekit.Decision, error) {
 	// A context that may end is not to take the connection with it, so its check leaves
 	// the caller's goroutine.
-	if ctx.Done() == nil && l.door.queue.Seat() {
-		defer l.door.queue.Leave()
+	if ctx.Done() == nil && q.Seat() {
+		defer q.Leave()
 		return l.send(ctx, key, cost, serverClock)
 	}
-	return l.door.queue.Do(ctx, l.route, l, l.key(key), cost, l.plan.Work(cost))
+	return q.Do(ctx, l.route, l, l.key(key), cost, l.plan.Work(cost))
 }
 
 // carrier carries fused checks over one connection.

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +26,19 @@ import (
 	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(andCluster{m}) }
+
+// andCluster ends the cluster that tests share, if one began it, after them.
+type andCluster struct{ *testing.M }
+
+func (m andCluster) Run() int {
+	code := m.M.Run()
+	if err := endCluster(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
 
 // secretKey is what the tests limit by; no error may ever repeat it.
 const secretKey = "user-4711-secret"
@@ -86,6 +100,11 @@ func calls(tb testing.TB, pool *redis.Pool, name string) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return callsIn(tb, info, name)
+}
+
+func callsIn(tb testing.TB, info, name string) int {
+	tb.Helper()
 	_, after, found := strings.Cut(info, "cmdstat_"+name+":calls=")
 	if !found {
 		return 0
@@ -132,9 +151,26 @@ type brokenRedis struct {
 // nil answer hangs up.
 func startBrokenRedis(tb testing.TB, answer func(command int64) []byte) *brokenRedis {
 	tb.Helper()
+	return startFakeRedis(tb, func(c fakeCommand) []byte { return answer(c.number) })
+}
+
+// fakeCommand is one that a brokenRedis read.
+type fakeCommand struct {
+	number int64    // from 1
+	words  []string // the first is its name
+	self   net.Addr // where it was read
+}
+
+// startFakeRedis is startBrokenRedis for answers that depend on more, and on listeners that
+// are more than TCP.
+func startFakeRedis(tb testing.TB, answer func(fakeCommand) []byte, above ...func(net.Listener) net.Listener) *brokenRedis {
+	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
+	}
+	for _, wrap := range above {
+		listener = wrap(listener)
 	}
 	b := &brokenRedis{listener: listener}
 	done := make(chan struct{})
@@ -157,14 +193,15 @@ func startBrokenRedis(tb testing.TB, answer func(command int64) []byte) *brokenR
 
 func (b *brokenRedis) url() string { return "redis://" + b.listener.Addr().String() }
 
-func (b *brokenRedis) serve(conn net.Conn, answer func(int64) []byte) {
+func (b *brokenRedis) serve(conn net.Conn, answer func(fakeCommand) []byte) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
 	for {
-		if err := skipCommand(in); err != nil {
+		words, err := readCommand(in)
+		if err != nil {
 			return
 		}
-		reply := answer(b.commands.Add(1))
+		reply := answer(fakeCommand{b.commands.Add(1), words, conn.LocalAddr()})
 		if reply == nil {
 			return
 		}
@@ -174,19 +211,21 @@ func (b *brokenRedis) serve(conn net.Conn, answer func(int64) []byte) {
 	}
 }
 
-// skipCommand reads one RESP command: *N, then N times $LEN and its bytes.
-func skipCommand(in *bufio.Reader) error {
+// readCommand reads one RESP command: *N, then N times $LEN and its bytes.
+func readCommand(in *bufio.Reader) (words []string, err error) {
 	n, err := header(in, '*')
 	for range n {
-		var size int
-		if size, err = header(in, '$'); err != nil {
-			return err
+		size, err := header(in, '$')
+		if err != nil {
+			return nil, err
 		}
-		if _, err = io.CopyN(io.Discard, in, int64(size)+2); err != nil {
-			return err
+		text := make([]byte, size+2)
+		if _, err = io.ReadFull(in, text); err != nil {
+			return nil, err
 		}
+		words = append(words, string(text[:size]))
 	}
-	return err
+	return words, err
 }
 
 func header(in *bufio.Reader, kind byte) (int, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/internal/gather"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
@@ -106,6 +107,11 @@ func (l *Limiter) checkAlone(ctx context.Context, key string, cost int64, now an
 
 // send makes one check over a connection of its own.
 func (l *Limiter) send(ctx context.Context, key string, cost int64, now any) (throttlekit.Decision, error) {
+	if l.door.cluster != nil {
+		one := gather.Call{Key: l.key(key), Cost: cost}
+		l.checkNodes(ctx, opCheck, []*gather.Call{&one}, now)
+		return one.Decision, one.Err
+	}
 	conn, err := l.door.pool.GetContext(ctx)
 	if err != nil {
 		return throttlekit.Decision{}, connectFault(ctx, opCheck, err)

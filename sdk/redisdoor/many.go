@@ -43,6 +43,9 @@ func (l *Limiter) checkMany(ctx context.Context, keys []string, cost int64, now 
 	if len(keys) == 0 {
 		return decisions, nil
 	}
+	if l.door.cluster != nil {
+		return decisions, l.checkManyNodes(ctx, keys, cost, now, decisions)
+	}
 	conn, err := l.door.pool.GetContext(ctx)
 	if err != nil {
 		return nil, connectFault(ctx, opCheckMany, err)
@@ -132,18 +135,25 @@ func (l *Limiter) checkBatch(ctx context.Context, conn redis.Conn, op string, ba
 		}
 		return errs, err
 	}
-	errs, err = l.plan.DecodeMany(reply, decisions)
+	return l.decideMany(ctx, conn, op, reply, decisions), nil
+}
+
+// decideMany turns what Redis answered to a many script over conn into decisions; errs
+// holds the faults of the checks that failed, if any.
+func (l *Limiter) decideMany(ctx context.Context, conn redis.Conn, op string, reply any, decisions []throttlekit.Decision) (errs []error) {
+	errs, err := l.plan.DecodeMany(reply, decisions)
 	if err != nil {
-		return repeated(unreadable(op, true, err), len(decisions)), nil
+		return repeated(unreadable(op, true, err), len(decisions))
 	}
 	for i, err := range errs {
 		if said, ok := err.(redis.Error); ok {
+			dropDemoted(conn, said)
 			errs[i] = callFault(ctx, op, said)
 		} else if err != nil {
 			errs[i] = unreadable(op, true, err)
 		}
 	}
-	return errs, nil
+	return errs
 }
 
 func repeated(err error, n int) []error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
+
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
@@ -87,15 +89,12 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, now any
 		return 0, nil, err
 	}
 	defer l.door.calls.leave()
-	conn, err := l.door.pool.GetContext(ctx)
-	if err != nil {
-		return 0, nil, connectFault(ctx, op, err)
-	}
-	defer conn.Close() // hands it back to the pool; a broken one reported itself already
-
-	reply, err := l.probing.eval(ctx, conn, l.probeArgs(nil, l.key(key), now, questions))
-	if err != nil {
-		fault := callFault(ctx, op, err)
+	var reply any
+	key = l.key(key)
+	if fault := l.door.visit(ctx, op, key, func(conn redis.Conn) (err error) {
+		reply, err = l.probing.eval(ctx, conn, l.probeArgs(nil, key, now, questions))
+		return err
+	}); fault != nil {
 		fault.MayHaveConsumed = false // a dry run never writes
 		return 0, nil, fault
 	}
@@ -118,13 +117,11 @@ func (l *Limiter) Reset(ctx context.Context, key string) error {
 		return err
 	}
 	defer l.door.calls.leave()
-	conn, err := l.door.pool.GetContext(ctx)
-	if err != nil {
-		return connectFault(ctx, opReset, err)
-	}
-	defer conn.Close() // hands it back to the pool; a broken one reported itself already
-	if _, err := do(ctx, conn, "DEL", []any{l.key(key)}); err != nil {
-		fault := callFault(ctx, opReset, err)
+	key = l.key(key)
+	if fault := l.door.visit(ctx, opReset, key, func(conn redis.Conn) error {
+		_, err := do(ctx, conn, "DEL", []any{key})
+		return err
+	}); fault != nil {
 		fault.MayHaveConsumed = false // at worst the reset happened, or did not
 		return fault
 	}

@@ -102,14 +102,20 @@ func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, prob
 		return nil, err
 	}
 	defer l.door.calls.leave()
-	conn, err := l.door.pool.GetContext(ctx)
-	if err != nil {
-		return nil, connectFault(ctx, opReplay, err)
-	}
-	defer conn.Close() // hands it back to the pool; a broken one reported itself already
-
-	t := &transaction{conn: conn}
 	key = l.key(key)
+	var replies []any
+	if fault := l.door.visit(ctx, opReplay, key, func(conn redis.Conn) (err error) {
+		replies, err = l.timeline(ctx, conn, key, moments, probes)
+		return err
+	}); fault != nil {
+		return nil, fault
+	}
+	return replies, nil
+}
+
+// timeline makes the replay over conn.
+func (l *Limiter) timeline(ctx context.Context, conn redis.Conn, key string, moments []Moment, probes bool) ([]any, error) {
+	t := &transaction{conn: conn}
 	t.send(false, "DEL", key)
 	for i, m := range moments {
 		now, cost := script.Number(m.Now), script.Number(m.Cost)
@@ -125,11 +131,7 @@ func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, prob
 		t.send(false, "PERSIST", key)
 	}
 	t.send(false, "DEL", key)
-	replies, err := t.exec(ctx)
-	if err != nil {
-		return nil, callFault(ctx, opReplay, err)
-	}
-	return replies, nil
+	return t.exec(ctx)
 }
 
 // transaction gathers commands and runs them as one.

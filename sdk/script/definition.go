@@ -58,11 +58,29 @@ type Param struct {
 	Max float64
 	// Integer reports whether a fraction is refused.
 	Integer bool
+	// Amount reports whether it counts units, at once or a second: what processes that
+	// limit apart from each other have to share out. Times and ways of counting are none.
+	Amount bool
 	// Default is the value used for 0, or 0 when there is none.
 	Default float64
 	// DefaultFrom names the parameter whose value is used for 0, or is empty.
 	DefaultFrom string
 }
+
+// Hint says what the RetryAfter of a strategy's denials promises, as long as nobody else
+// spends from the key or resets it.
+type Hint uint8
+
+const (
+	// HintLoose promises nothing: the check may be admitted sooner or be denied again.
+	HintLoose Hint = iota
+	// HintWithinMillisecond is exact but for rounding: the check may be admitted a
+	// millisecond sooner or later.
+	HintWithinMillisecond
+	// HintExact is exact: after that many milliseconds the check is admitted, and after
+	// fewer it is not.
+	HintExact
+)
 
 // Derived bounds a quotient of parameters: Over's product divided by Under's.
 type Derived struct {
@@ -120,6 +138,9 @@ type Definition struct {
 	Reply []string
 	// Decode turns a reply's integers into a decision.
 	Decode func(reply Reply) throttlekit.Decision
+	// RetryHint says what a denial's RetryAfter promises, as it was found for these very
+	// bytes of Check.
+	RetryHint Hint
 	// Local is Check as Go, or nil when the script uses more of Lua or of Redis than
 	// luagen translates.
 	Local Local

@@ -37,7 +37,9 @@
 // # When the store fails
 //
 // With [WithFailMode], Check and CheckMany make a decision up where they would say
-// INTERNAL. With [WithStoreCheck], health tells how the store is:
+// INTERNAL. Each policy's limiter has a deadline and a breaker, those of package resilient,
+// so that a store which is gone or hangs holds a few calls up and not the rest. With
+// [WithStoreCheck], health tells how the store is:
 //
 //	service                    store gone           draining
 //	throttlekit.store          NOT_SERVING          as the store is

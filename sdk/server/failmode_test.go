@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/resilient"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 )
 
@@ -156,7 +158,7 @@ func TestSlowStoreIsAFailedStore(t *testing.T) {
 		options []server.Option
 		want    string
 	}{
-		{"without a fail mode", nil, "internal: the store did not answer in time: context deadline exceeded"},
+		{"without a fail mode", nil, "internal: throttlekit: check: unavailable: the limiter did not answer in time: context deadline exceeded"},
 		{"failing open", []server.Option{server.WithFailMode(server.FailOpen)}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,6 +172,33 @@ func TestSlowStoreIsAFailedStore(t *testing.T) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestAHungStoreIsAskedNoMore: a few calls wait for it, and the others do not.
+func TestAHungStoreIsAskedNoMore(t *testing.T) {
+	var asked atomic.Int64
+	hung := &fake{checkN: func(ctx context.Context, _ string, _ int64) (throttlekit.Decision, error) {
+		asked.Add(1)
+		<-ctx.Done()
+		return throttlekit.Decision{}, ctx.Err()
+	}}
+	seen := &sums{}
+	r := start(t, []server.Policy{{Name: "api", Limiter: hung, Limit: 7}}, server.WithFailMode(server.FailClosed),
+		server.WithStoreTimeout(10*time.Millisecond), server.WithObserver(seen))
+	c := grpcClient(t, r)
+	for range 50 {
+		res, err := c.Check(t.Context(), &throttlekitv1.CheckRequest{Policy: "api", Key: aKey})
+		if diff := cmp.Diff(&throttlekitv1.Decision{Limit: 7}, res.GetDecision(), protocmp.Transform()); err != nil || diff != "" {
+			t.Fatalf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+	// One in half a second may try again.
+	if n := asked.Load(); n < resilient.DefaultFailures || n > 3*resilient.DefaultFailures {
+		t.Errorf("the limiter was asked %d times by 50 calls, want about %d", n, resilient.DefaultFailures)
+	}
+	if !strings.HasSuffix(seen.String(), "decided api denied, made up") {
+		t.Errorf("the observer saw %q", seen)
 	}
 }
 

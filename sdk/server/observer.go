@@ -16,7 +16,7 @@ type Observer interface {
 	Called(op, policy string, took time.Duration, err error)
 
 	// Decided is told of each decision of Check and CheckMany. madeUp reports that it is
-	// the fail mode's rather than the limiter's.
+	// the fail mode's or, where the limiter has one of its own, another stand-in's.
 	Decided(policy string, d throttlekit.Decision, madeUp bool)
 
 	// StoreChanged is told when the check of [WithStoreCheck] begins or ceases to fail.

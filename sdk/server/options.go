@@ -56,8 +56,10 @@ func WithStoreCheck(check func(context.Context) error) Option {
 }
 
 // WithStoreTimeout bounds how long a limiter may take for one call, so that a store that
-// hangs does not hold calls forever; CheckMany has a millisecond a key more. A call out of
-// time has failed, see [WithFailMode]. Default: 500 milliseconds.
+// hangs does not hold calls forever; CheckMany has a millisecond more for each key but the
+// first. A call out of time has failed, see [WithFailMode], and a limiter that goes on
+// failing is asked no more for half a second at a time, see package resilient. Default: 500
+// milliseconds.
 func WithStoreTimeout(timeout time.Duration) Option {
 	return option(func(s *settings) error {
 		if timeout <= 0 {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"connectrpc.com/connect"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/resilient"
 )
 
 // Policy is a limiter and the name that callers know it by.
@@ -40,6 +42,10 @@ type Policy struct {
 type servedPolicy struct {
 	Policy
 
+	// limiter is the policy's, with the store's time as its deadline, and a breaker that
+	// keeps calls from it while it fails. What is answered then is the server's to say.
+	limiter *resilient.Limiter
+
 	// noticed is when a failure of the policy was last logged, in nanoseconds of the
 	// epoch.
 	noticed atomic.Int64
@@ -66,7 +72,7 @@ type policyBook struct {
 	names    string // quoted, for the caller who asked for another
 }
 
-func newPolicyBook(policies []Policy) (*policyBook, error) {
+func newPolicyBook(policies []Policy, storeTimeout time.Duration) (*policyBook, error) {
 	book := &policyBook{policies: make(map[string]*servedPolicy, len(policies))}
 	names := make([]string, 0, len(policies))
 	for i, policy := range policies {
@@ -80,8 +86,16 @@ func newPolicyBook(policies []Policy) (*policyBook, error) {
 		case taken:
 			return nil, fmt.Errorf("policies[%d] has the name %s, which an earlier policy has too", i, quoted(policy.Name))
 		}
+		served := &servedPolicy{Policy: policy}
+		if policy.Limiter != nil {
+			limiter, err := resilient.New(policy.Limiter, resilient.WithDeadline(storeTimeout))
+			if err != nil {
+				return nil, fmt.Errorf("policies[%d] (%s): %w", i, quoted(policy.Name), err)
+			}
+			served.limiter = limiter
+		}
 		names = append(names, policy.Name)
-		book.policies[policy.Name] = &servedPolicy{Policy: policy}
+		book.policies[policy.Name] = served
 	}
 	book.names = quotedList(names)
 	return book, nil

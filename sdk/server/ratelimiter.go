@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -40,8 +39,7 @@ type question struct {
 }
 
 // call answers one question: what every operation has in common. ask puts the question to
-// the policy's limiter, with a context that ends when the caller gives up or the store
-// has had its time.
+// the policy's limiter.
 func call[Res any](
 	ctx context.Context,
 	r *rateLimiter,
@@ -62,10 +60,7 @@ func call[Res any](
 		if err := q.validate(); err != nil {
 			return nil, err
 		}
-		timeout := r.settings.storeTimeout + time.Duration(len(q.keys))*keyTimeout
-		bounded, cancel := context.WithDeadlineCause(ctx, began.Add(timeout), errSlowStore)
-		defer cancel()
-		return ask(bounded, p, q)
+		return ask(ctx, p, q)
 	}()
 	r.settings.observer.Called(q.op, p.Name, time.Since(began), err)
 	return res, err
@@ -78,16 +73,16 @@ func (r *rateLimiter) Check(ctx context.Context, req *throttlekitv1.CheckRequest
 }
 
 func (r *rateLimiter) check(ctx context.Context, p *servedPolicy, q question) (*throttlekitv1.CheckResponse, error) {
-	d, err := p.Limiter.CheckN(ctx, q.keys[0], q.cost)
-	madeUp := false
+	d, err := p.limiter.CheckN(ctx, q.keys[0], q.cost)
 	if err != nil {
 		r.noteFailure(ctx, p, q, err)
-		if !r.standsIn(ctx, err) {
+		madeUp, stands := r.standIn(ctx, p, err)
+		if !stands {
 			return nil, status(ctx, q, err)
 		}
-		d, madeUp = r.settings.failMode.decision(p.Limit), true
+		d = madeUp
 	}
-	r.settings.observer.Decided(p.Name, d, madeUp)
+	r.settings.observer.Decided(p.Name, d, d.Degraded())
 	return &throttlekitv1.CheckResponse{Decision: toWire(d)}, nil
 }
 
@@ -99,45 +94,44 @@ func (r *rateLimiter) CheckMany(ctx context.Context, req *throttlekitv1.CheckMan
 }
 
 func (r *rateLimiter) checkMany(ctx context.Context, p *servedPolicy, q question) (*throttlekitv1.CheckManyResponse, error) {
-	ds, err := p.Limiter.CheckMany(ctx, q.keys, q.cost)
-	if err == nil && len(ds) != len(q.keys) {
-		err = fmt.Errorf("the limiter gave %d decisions for %d keys", len(ds), len(q.keys))
-	}
-	failed := func(int) bool { return false }
+	ds, err := p.limiter.CheckMany(ctx, q.keys, q.cost)
 	if err != nil {
 		r.noteFailure(ctx, p, q, err)
-		if !r.standsIn(ctx, err) {
+		madeUp, stands := r.standIn(ctx, p, err)
+		if !stands {
 			return nil, status(ctx, q, err)
 		}
-		failed = failures(err, len(ds), len(q.keys))
+		ds = withStandIn(madeUp, ds, err, len(q.keys))
 	}
 	res := &throttlekitv1.CheckManyResponse{Decisions: make([]*throttlekitv1.Decision, len(q.keys))}
-	for i := range q.keys {
-		d, madeUp := r.settings.failMode.decision(p.Limit), failed(i)
-		if !madeUp {
-			d = ds[i]
-		}
-		r.settings.observer.Decided(p.Name, d, madeUp)
+	for i, d := range ds {
+		r.settings.observer.Decided(p.Name, d, d.Degraded())
 		res.Decisions[i] = toWire(d)
 	}
 	return res, nil
 }
 
-// failures says which keys failed: those that the limiter named, where it gave decisions of
-// the others beside its error, else all.
-func failures(err error, decisions, keys int) func(i int) bool {
+// withStandIn puts a decision in the place of those that failed: the keys that the limiter
+// named, else all.
+func withStandIn(madeUp throttlekit.Decision, ds []throttlekit.Decision, err error, keys int) []throttlekit.Decision {
 	var many *throttlekit.ManyError
-	if errors.As(err, &many) && len(many.Errors) == keys && decisions == keys {
-		return func(i int) bool { return many.Errors[i] != nil }
+	named := errors.As(err, &many) && len(ds) == keys
+	if !named {
+		ds = make([]throttlekit.Decision, keys)
 	}
-	return func(int) bool { return true }
+	for i := range ds {
+		if !named || many.Errors[i] != nil {
+			ds[i] = madeUp
+		}
+	}
+	return ds
 }
 
 // Peek implements the RPC of that name.
 func (r *rateLimiter) Peek(ctx context.Context, req *throttlekitv1.PeekRequest) (*throttlekitv1.PeekResponse, error) {
 	q := question{op: opPeek, policy: req.GetPolicy(), keys: []string{req.GetKey()}, cost: 1}
 	return call(ctx, r, q, func(ctx context.Context, p *servedPolicy, q question) (*throttlekitv1.PeekResponse, error) {
-		d, err := p.Limiter.Peek(ctx, q.keys[0])
+		d, err := p.limiter.Peek(ctx, q.keys[0])
 		if err != nil {
 			r.noteFailure(ctx, p, q, err)
 			return nil, status(ctx, q, err)
@@ -150,7 +144,7 @@ func (r *rateLimiter) Peek(ctx context.Context, req *throttlekitv1.PeekRequest) 
 func (r *rateLimiter) Forecast(ctx context.Context, req *throttlekitv1.ForecastRequest) (*throttlekitv1.ForecastResponse, error) {
 	q := question{op: opForecast, policy: req.GetPolicy(), keys: []string{req.GetKey()}, cost: units(req.GetCost())}
 	return call(ctx, r, q, func(ctx context.Context, p *servedPolicy, q question) (*throttlekitv1.ForecastResponse, error) {
-		f, err := p.Limiter.Forecast(ctx, q.keys[0], q.cost)
+		f, err := p.limiter.Forecast(ctx, q.keys[0], q.cost)
 		if err != nil {
 			r.noteFailure(ctx, p, q, err)
 			return nil, status(ctx, q, err)

@@ -247,7 +247,7 @@ func TestCheckManyFailsWhole(t *testing.T) {
 			checkMany: func(context.Context, []string, int64) ([]throttlekit.Decision, error) {
 				return make([]throttlekit.Decision, 1), nil
 			},
-			want:   "internal: the limiter gave 1 decisions for 2 keys",
+			want:   "internal: throttlekit: checkMany: malformed reply: the limiter gave 1 decisions for 2 keys; the check may have been consumed",
 			reason: "they cannot be matched to keys",
 		},
 	} {

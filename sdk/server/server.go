@@ -71,7 +71,7 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 // SetPolicies replaces all policies at once, on the terms of [New]. Calls under way finish
 // with the policies that they began with. When it returns an error, nothing has changed.
 func (s *Server) SetPolicies(policies []Policy) error {
-	book, err := newPolicyBook(policies)
+	book, err := newPolicyBook(policies, s.settings.storeTimeout)
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}

@@ -50,7 +50,7 @@ func TestNewRefuses(t *testing.T) {
 		{
 			name:    "no fail mode",
 			options: []server.Option{server.WithFailMode(0)},
-			want:    "server: WithFailMode was given fail mode 0, want FailOpen or FailClosed",
+			want:    "server: WithFailMode was given error, want FailOpen or FailClosed",
 			reason:  "leaving the option out says that",
 		},
 		{

@@ -10,9 +10,6 @@ import (
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
 
-// errSlowStore is why a call's context ended when it was not the caller who gave up.
-var errSlowStore = errors.New("the store did not answer in time")
-
 // noticeInterval is how long the log keeps quiet about a policy after it told of a failed
 // call, while the store as a whole is said to be well.
 const noticeInterval = time.Minute
@@ -58,7 +55,7 @@ func (s *store) ask(ctx context.Context) {
 	if !s.known() {
 		return
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, s.settings.storeTimeout, errSlowStore)
+	bounded, cancel := context.WithTimeout(ctx, s.settings.storeTimeout)
 	defer cancel()
 	err := s.settings.storeCheck(bounded)
 	if ctx.Err() != nil {
@@ -84,10 +81,13 @@ func (s *store) suspected() {
 	}
 }
 
-// standsIn reports whether the fail mode answers in place of err: for anything that is
+// standIn is what the fail mode answers in place of err, if it does: for anything that is
 // neither the caller's own doing nor a thing that the limiter never does.
-func (r *rateLimiter) standsIn(ctx context.Context, err error) bool {
-	return r.settings.failMode != 0 && storeFailed(ctx, err)
+func (r *rateLimiter) standIn(ctx context.Context, p *servedPolicy, err error) (d throttlekit.Decision, stands bool) {
+	if !storeFailed(ctx, err) {
+		return d, false
+	}
+	return r.settings.failMode.Decision(p.Limit)
 }
 
 func storeFailed(ctx context.Context, err error) bool {
@@ -95,16 +95,12 @@ func storeFailed(ctx context.Context, err error) bool {
 		!errors.Is(err, throttlekit.ErrInvalidArgument) && !errors.Is(err, throttlekit.ErrNotSupported)
 }
 
-// callerEnded is why the caller's context ended, or nil: also when the context of the call
-// ended because the store had no time left.
+// callerEnded is why the caller's context ended, or nil.
 func callerEnded(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
 		// Limiters that set the deadline on a connection see it pass a moment before the
 		// context does.
 		<-ctx.Done()
-	}
-	if errors.Is(context.Cause(ctx), errSlowStore) {
-		return nil
 	}
 	return ctx.Err()
 }
@@ -123,5 +119,5 @@ func (r *rateLimiter) noteFailure(ctx context.Context, p *servedPolicy, q questi
 		return
 	}
 	r.settings.logger.Warn("a call failed",
-		slog.String("op", q.op), slog.String("policy", p.Name), slog.String("error", failureText(ctx, err, q.keys)))
+		slog.String("op", q.op), slog.String("policy", p.Name), slog.String("error", text(err, q.keys)))
 }

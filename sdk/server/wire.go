@@ -41,8 +41,7 @@ func span(d time.Duration) int64 {
 	return ms
 }
 
-// status is the error that the caller gets for what a limiter returned. ctx is the one that
-// the limiter was given.
+// status is the error that the caller gets for what a limiter returned.
 func status(ctx context.Context, q question, err error) error {
 	// A ManyError may hold sentinels, but of single keys: it says nothing about the policy.
 	var many *throttlekit.ManyError
@@ -58,7 +57,7 @@ func status(ctx context.Context, q question, err error) error {
 	case errors.Is(err, throttlekit.ErrInvalidArgument):
 		return invalid(errors.New(text(err, q.keys)))
 	}
-	return connect.NewError(connect.CodeInternal, errors.New(failureText(ctx, err, q.keys)))
+	return connect.NewError(connect.CodeInternal, errors.New(text(err, q.keys)))
 }
 
 // unimplemented says that the policy does not have the operation, and why if there is more
@@ -69,15 +68,6 @@ func unimplemented(policy, op, reason string) error {
 		message += ": " + reason
 	}
 	return connect.NewError(connect.CodeUnimplemented, errors.New(message))
-}
-
-// failureText is what may be told about a failure of the store.
-func failureText(ctx context.Context, err error, keys []string) string {
-	told := text(err, keys)
-	if ctx.Err() != nil && errors.Is(context.Cause(ctx), errSlowStore) {
-		return errSlowStore.Error() + ": " + told
-	}
-	return told
 }
 
 // text is what may be told about err. The SDK's own errors never hold a key; of others

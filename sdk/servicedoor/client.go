@@ -209,6 +209,9 @@ func call[Req, Res any](
 	var trip trip
 	res, err := rpc(trip.trace(ctx), req)
 	if err != nil {
+		if ctx.Err() != nil {
+			trip.doubt()
+		}
 		return nil, fault(ctx, op, err, &trip)
 	}
 	return res, nil

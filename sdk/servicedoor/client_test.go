@@ -139,8 +139,23 @@ func TestDecisionsFromTheWire(t *testing.T) {
 		},
 		{
 			name: "empty", give: &throttlekitv1.Decision{},
-			want:   throttlekit.Decision{},
-			reason: "reset_at 0 is no time, rather than 1970",
+			want:   throttlekit.Decision{Source: throttlekit.SourceClosed},
+			reason: "reset_at 0 is no time, rather than 1970; and so a service that fails closed denies, for a limit that it does not know",
+		},
+		{
+			name: "made up by a service that fails open", give: &throttlekitv1.Decision{Allowed: true, Limit: 10, Remaining: 10},
+			want:   throttlekit.Decision{Allowed: true, Limit: 10, Remaining: 10, Source: throttlekit.SourceOpen},
+			reason: "no strategy decides without a time",
+		},
+		{
+			name: "made up by a service that fails closed", give: &throttlekitv1.Decision{Limit: 10},
+			want:   throttlekit.Decision{Limit: 10, Source: throttlekit.SourceClosed},
+			reason: "no strategy decides without a time",
+		},
+		{
+			name: "of the first millisecond", give: &throttlekitv1.Decision{Allowed: true, Limit: 10, Remaining: 9},
+			want:   throttlekit.Decision{Allowed: true, Limit: 10, Remaining: 9},
+			reason: "something was spent, so somebody counted",
 		},
 		{
 			name: "endless wait", give: &throttlekitv1.Decision{RetryAfterMs: math.MaxInt64},

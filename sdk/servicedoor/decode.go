@@ -51,5 +51,19 @@ func fromWire(d *throttlekitv1.Decision) throttlekit.Decision {
 		Remaining:  d.GetRemaining(),
 		ResetAt:    script.Time(d.GetResetAt()),
 		RetryAfter: script.Duration(d.GetRetryAfterMs()),
+		Source:     source(d),
 	}
+}
+
+// source tells the decisions that a service made up while it could not ask its store. The
+// wire has no mark of them but that they hold no times, as no strategy's decision does, and
+// that all of the limit remains or nothing.
+func source(d *throttlekitv1.Decision) throttlekit.Source {
+	switch timeless := d.GetResetAt() == 0 && d.GetRetryAfterMs() == 0; {
+	case timeless && d.GetAllowed() && d.GetRemaining() == d.GetLimit():
+		return throttlekit.SourceOpen
+	case timeless && !d.GetAllowed() && d.GetRemaining() == 0:
+		return throttlekit.SourceClosed
+	}
+	return throttlekit.SourceContract
 }

@@ -32,6 +32,7 @@
 //	too many checks wait to be gathered    SDK        ErrUnavailable     false
 //	no connection: dial, TLS handshake     Transport  ErrUnavailable     false
 //	connection broke under the call        Transport  ErrUnavailable     true
+//	turned away: GOAWAY, REFUSED_STREAM    Transport  ErrUnavailable     false
 //	context ended during the call          Transport  nil                true, once connected
 //	NOT_FOUND                              Server     ErrPolicyNotFound  false
 //	UNIMPLEMENTED                          Server     ErrNotSupported    false
@@ -42,6 +43,13 @@
 //	an answer that is none of the contract Decoding   ErrMalformedReply  true
 //
 // MayHaveConsumed is always false for Peek and Forecast, which consume nothing.
+//
+// # Decisions that nobody counted
+//
+// A service that cannot ask its own store may answer all the same: it fails open or closed,
+// as it was told. The contract has no mark of such a decision but that it holds no times,
+// by which its Source is [throttlekit.SourceOpen] or [throttlekit.SourceClosed] here. What
+// to do while the service itself is gone is package resilient's.
 //
 // # Gathering
 //
@@ -60,7 +68,8 @@
 //
 // A check is not idempotent. net/http on its own repeats an HTTP/2 request whose stream
 // the server reset with REFUSED_STREAM, or with PROTOCOL_ERROR, which says nothing about
-// whether the server had acted on it, again and again until the context ends. This package takes away the means to do so. The price is that a call which
-// crosses with a server's goodbye (GOAWAY) fails, too, as one that may have been consumed.
-// A caller who retries can ask MayHaveConsumed first.
+// whether the server had acted on it, again and again until the context ends. This package
+// takes away the means to do so. The price is that a call which crosses with a server's
+// goodbye (GOAWAY), as at a deployment, fails, too; it was not consumed. A caller who
+// retries can ask MayHaveConsumed first.
 package servicedoor

@@ -42,7 +42,7 @@ func fault(ctx context.Context, op string, err error, trip *trip) error {
 		f.Source, f.Kind = throttlekit.SourceDecoding, throttlekit.ErrMalformedReply
 	}
 
-	f.MayHaveConsumed = consumes(op) && !trip.neverLeft() && !(said && refuses[code])
+	f.MayHaveConsumed = consumes(op) && !trip.neverLeft() && !errors.As(err, new(unprocessed)) && !(said && refuses[code])
 	return f
 }
 

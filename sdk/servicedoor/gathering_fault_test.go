@@ -40,7 +40,7 @@ func TestGatheredFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func(*request)
-		source throttlekit.Source
+		source throttlekit.FaultSource
 		kind   error
 		may    bool
 		reason string

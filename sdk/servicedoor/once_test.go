@@ -58,23 +58,25 @@ func TestConnectionDiesAfterTheHandlerRan(t *testing.T) {
 }
 
 // TestStreamsThatAreResetStayUnsent: net/http would send the request again after the
-// first and the last of these.
+// first and the last of these. After the last one that would even be safe.
 func TestStreamsThatAreResetStayUnsent(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		code uint32
+		may  bool // have consumed
 	}{
-		{name: "PROTOCOL_ERROR", code: 1},
-		{name: "INTERNAL_ERROR", code: 2},
-		{name: "REFUSED_STREAM", code: 7},
+		{name: "PROTOCOL_ERROR", code: 1, may: true},
+		{name: "INTERNAL_ERROR", code: 2, may: true},
+		{name: "REFUSED_STREAM", code: 7, may: false}, // the server vouches for it
+		{name: "GOAWAY", code: goAway, may: false},    // likewise, for streams beyond its last
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			address, requests := resettingServer(t, tt.code)
 			// net/http waits longer before each repetition; two seconds let it show a few.
 			_, err := dial(t, address, servicedoor.WithTimeout(2*time.Second)).Check(t.Context(), "api", aKey)
 			fault := asFault(t, "check", err)
-			if fault.Source != throttlekit.SourceTransport || fault.Kind != throttlekit.ErrUnavailable || !fault.MayHaveConsumed {
-				t.Errorf("%+v, want the transport's ErrUnavailable that may have consumed", fault)
+			if fault.Source != throttlekit.SourceTransport || fault.Kind != throttlekit.ErrUnavailable || fault.MayHaveConsumed != tt.may {
+				t.Errorf("%+v, want the transport's ErrUnavailable with MayHaveConsumed %v", fault, tt.may)
 			}
 			if got := requests.Load(); got != 1 {
 				t.Errorf("the server got %d requests for one call", got)
@@ -83,7 +85,11 @@ func TestStreamsThatAreResetStayUnsent(t *testing.T) {
 	}
 }
 
-// resettingServer speaks just enough HTTP/2 to count requests and reset each with code.
+// goAway, for resettingServer, is no code of HTTP/2's.
+const goAway = 1 << 31
+
+// resettingServer speaks just enough HTTP/2 to count requests and reset each with code, or
+// tell its client to go away, and that it has looked at none.
 func resettingServer(t *testing.T, code uint32) (address string, requests *atomic.Int64) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -117,6 +123,7 @@ func resetStreams(conn net.Conn, code uint32, requests *atomic.Int64) {
 		typeHeaders   = 1
 		typeRST       = 3
 		typeSettings  = 4
+		typeGoAway    = 7
 	)
 	frame := func(kind byte, stream uint32, payload []byte) []byte {
 		f := []byte{0, 0, byte(len(payload)), kind, 0}
@@ -142,7 +149,11 @@ func resetStreams(conn net.Conn, code uint32, requests *atomic.Int64) {
 		}
 		requests.Add(1)
 		stream := binary.BigEndian.Uint32(header[5:])
-		if _, err := conn.Write(frame(typeRST, stream, binary.BigEndian.AppendUint32(nil, code))); err != nil {
+		answer := frame(typeRST, stream, binary.BigEndian.AppendUint32(nil, code))
+		if code == goAway {
+			answer = frame(typeGoAway, 0, make([]byte, 8)) // the last stream is 0, and there is no error
+		}
+		if _, err := conn.Write(answer); err != nil {
 			return
 		}
 	}
@@ -223,7 +234,7 @@ func TestForeignHTTPClient(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		answer func() (*http.Response, error)
-		source throttlekit.Source
+		source throttlekit.FaultSource
 		kind   error
 	}{
 		{

@@ -95,9 +95,9 @@ func WithTimeout(timeout time.Duration) Option {
 
 // WithPing finds out that a silent connection is dead: when nothing has arrived on it for
 // interval, an HTTP/2 ping is sent, and without an answer within timeout the connection is
-// closed and the calls on it fail. Without pings only the operating system notices that a
-// peer vanished, minutes later. Pings need HTTP/2, so New refuses them for [WithConnect]
-// and [WithGRPCWeb] over http://. Default: no pings.
+// closed and the calls on it fail. Without pings that is found out when a call is given up:
+// a connection on which nothing arrives for 400 ms after that is closed. Pings need HTTP/2,
+// so New refuses them for [WithConnect] and [WithGRPCWeb] over http://. Default: no pings.
 func WithPing(interval, timeout time.Duration) Option {
 	return option(func(s *settings) error {
 		if interval <= 0 || timeout <= 0 {

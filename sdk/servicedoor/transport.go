@@ -90,11 +90,38 @@ func (o onceClient) Do(req *http.Request) (*http.Response, error) {
 	once := *req
 	once.GetBody = nil
 	res, err := o.client.Do(&once)
-	if failed, ok := err.(*url.Error); ok && strings.HasPrefix(failed.Err.Error(), "http2: Transport: cannot retry") {
-		// connect-go takes this text, behind the URL, for a forgotten option and says so.
-		return nil, failed.Err
+	if failed, ok := err.(*url.Error); ok {
+		err = turnedAway(failed)
 	}
 	return res, err
+}
+
+// unprocessed is how a request failed that the server vouches for not having acted on: its
+// stream came after the last one that a GOAWAY names, or was reset with REFUSED_STREAM
+// (RFC 9113, 8.7); or one for which the connection proved to be gone before it was used.
+type unprocessed struct{ error }
+
+func (u unprocessed) Unwrap() error { return u.error }
+
+// turnedAway marks a failure as unprocessed if it is. net/http would repeat a request in one
+// case more, PROTOCOL_ERROR, which vouches for nothing, and it keeps apart which by text
+// alone. A text that is not known leaves the outcome unknown.
+func turnedAway(failed *url.Error) error {
+	text := failed.Err.Error()
+	for _, reason := range []string{
+		"[http2: Transport received Server's graceful shutdown GOAWAY]",
+		"; REFUSED_STREAM; ",
+		"net/http: cannot rewind body after connection loss",
+	} {
+		if strings.Contains(text, reason) {
+			return unprocessed{failed.Err}
+		}
+	}
+	if strings.HasPrefix(text, "http2: Transport: cannot retry") {
+		// connect-go takes this text, behind the URL, for a forgotten option and says so.
+		return failed.Err
+	}
+	return failed
 }
 
 // trip is what net/http reports about one call. The zero trip knows nothing: so it stays
@@ -103,12 +130,16 @@ type trip struct {
 	asked     atomic.Bool // for a connection
 	connected atomic.Bool
 	answered  atomic.Bool
+	ride      atomic.Pointer[ride]
 }
 
 func (t *trip) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:              func(string) { t.asked.Store(true) },
-		GotConn:              func(httptrace.GotConnInfo) { t.connected.Store(true) },
+		GetConn: func(string) { t.asked.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			t.connected.Store(true)
+			t.ride.Store(newRide(info.Conn))
+		},
 		GotFirstResponseByte: func() { t.answered.Store(true) },
 	})
 }
@@ -128,6 +159,9 @@ type wires struct {
 type wire struct {
 	net.Conn
 	owner *wires
+
+	heard   atomic.Int64 // when something arrived last, in nanoseconds since the epoch
+	doubted atomic.Bool  // it is being listened to
 }
 
 func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, error) {

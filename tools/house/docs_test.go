@@ -83,7 +83,7 @@ func TestPackagesHaveExamples(t *testing.T) {
 			}
 		}
 	}
-	for _, room := range []string{"sdk", "sdk/embedded", "sdk/localdoor", "sdk/policy", "sdk/redisdoor", "sdk/server", "sdk/servicedoor"} {
+	for _, room := range []string{"sdk", "sdk/embedded", "sdk/localdoor", "sdk/policy", "sdk/redisdoor", "sdk/resilient", "sdk/server", "sdk/servicedoor"} {
 		if !examples[room] {
 			t.Errorf("%s has no Example", room)
 		}

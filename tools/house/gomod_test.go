@@ -19,6 +19,7 @@ var allowedModules = map[string]string{
 	"github.com/alicebob/miniredis/v2": "the embedded Redis",
 	"github.com/gomodule/redigo":       "the Redis door",
 	"github.com/google/go-cmp":         "comparisons in tests",
+	"github.com/sony/gobreaker/v2":     "the circuit breaker of sdk/resilient",
 	"github.com/urfave/cli/v3":         "the command line",
 	"github.com/yuin/gopher-lua":       "luagen's Lua parser; the embedded Redis links it anyway",
 	"go.yaml.in/yaml/v3":               "policy files",

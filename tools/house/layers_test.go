@@ -127,6 +127,7 @@ func TestNoStrategyIsNamedByHand(t *testing.T) {
 		case f.isTest(), ast.IsGenerated(f.ast):
 		case within(f.path, "tools/vectors"): // the judge and its timelines, which do not ship
 		case f.path == "luagen/internal/gen/names.go": // how Go spells initials
+		case f.path == "luagen/internal/gen/hints.go": // whose script it is that has changed
 		case f.path == "sdk/policy/quota.go": // a policy's word for two of the strategies
 		default:
 			for _, d := range strategy.All() {

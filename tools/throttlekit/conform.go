@@ -94,7 +94,7 @@ const replays = 3
 type replayer func(ctx context.Context, s script.Strategy, prefix, key string, moments []redisdoor.Moment) ([]script.Answer, []throttlekit.Decision, error)
 
 func (s *store) replay(ctx context.Context, strategy script.Strategy, prefix, key string, moments []redisdoor.Moment) ([]script.Answer, []throttlekit.Decision, error) {
-	limiter, err := redisdoor.New(s, strategy, redisdoor.WithPrefix(prefix))
+	limiter, err := redisdoor.New(s.Connections, strategy, redisdoor.WithPrefix(prefix))
 	if err != nil {
 		return nil, nil, err
 	}

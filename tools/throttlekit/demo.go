@@ -107,17 +107,20 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context) (err error) {
 	prefix := ownPrefix(demoPolicy)
-	door := redisdoor.Open(d.store, redisdoor.WithPrefix(prefix))
+	door := redisdoor.Open(d.store.Connections, redisdoor.WithPrefix(prefix))
+	direct, err := door.Limiter(d.plan)
+	if err != nil {
+		return errors.Join(err, door.Close(ctx))
+	}
 	defer func() {
 		// Also when ctx has ended: the keys are not the Redis owner's.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		err = errors.Join(err, door.Close(ctx), d.store.do(ctx, "DEL", prefix+":ann", prefix+":bob", prefix+":eve"))
+		for _, key := range []string{"ann", "bob", "eve"} {
+			err = errors.Join(err, direct.Reset(ctx, key))
+		}
+		err = errors.Join(err, door.Close(ctx))
 	}()
-	direct, err := door.Limiter(d.plan)
-	if err != nil {
-		return err
-	}
 	address, stop, err := serveOne(ctx, direct)
 	if err != nil {
 		return err

@@ -83,7 +83,7 @@ func lint(ctx context.Context, path, redisURL string) (_ []policy.Finding, err e
 // rehearse runs checks on a key that the replay deletes before and after.
 func (s *store) rehearse(prefix string) policy.Runner {
 	return func(ctx context.Context, strategy script.Strategy, checks []policy.Check) ([]bool, error) {
-		limiter, err := redisdoor.New(s, strategy, redisdoor.WithPrefix(prefix))
+		limiter, err := redisdoor.New(s.Connections, strategy, redisdoor.WithPrefix(prefix))
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ import (
 
 // store is the Redis that a command runs on.
 type store struct {
-	*redis.Pool
+	redisdoor.Connections
 	name   string // for the reader
 	server *embedded.Redis
 }
@@ -31,11 +31,11 @@ func openStore(ctx context.Context, url string) (*store, error) {
 		}
 		s.server, s.name, url = server, "a Redis inside this process", server.URL()
 	}
-	pool, err := redisdoor.Dial(url)
+	connections, err := redisdoor.DialAny(url)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.Pool = pool
+	s.Connections = connections
 	if err := s.do(ctx, "PING"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -45,8 +45,8 @@ func openStore(ctx context.Context, url string) (*store, error) {
 // Close closes the connections and, if it was started here, the server.
 func (s *store) Close() error {
 	var errs []error
-	if s.Pool != nil {
-		errs = append(errs, s.Pool.Close())
+	if s.Connections != nil {
+		errs = append(errs, s.Connections.Close())
 	}
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
@@ -54,6 +54,7 @@ func (s *store) Close() error {
 	return errors.Join(errs...)
 }
 
+// do runs a command that is about no key.
 func (s *store) do(ctx context.Context, command string, args ...any) error {
 	conn, err := s.GetContext(ctx)
 	if err != nil {

@@ -35,8 +35,9 @@ func TestServeHasOneDoor(t *testing.T) {
 	}
 	var dials atomic.Int32
 	asked, open := make(chan struct{}, policies), make(chan struct{})
-	dial := s.store.DialContext
-	s.store.DialContext = func(ctx context.Context) (redis.Conn, error) {
+	pool := s.store.Connections.(*redis.Pool)
+	dial := pool.DialContext
+	pool.DialContext = func(ctx context.Context) (redis.Conn, error) {
 		dials.Add(1)
 		<-open
 		return dial(ctx)

@@ -25,8 +25,8 @@ func TestServeOutlivesItsRedis(t *testing.T) {
 		during  string
 		healthz int
 	}{
-		{"open", throttlekit.Decision{Allowed: true, Limit: 10, Remaining: 10}, "SERVING", http.StatusOK},
-		{"closed", throttlekit.Decision{Limit: 10}, "NOT_SERVING", http.StatusServiceUnavailable},
+		{"open", throttlekit.Decision{Allowed: true, Limit: 10, Remaining: 10, Source: throttlekit.SourceOpen}, "SERVING", http.StatusOK},
+		{"closed", throttlekit.Decision{Limit: 10, Source: throttlekit.SourceClosed}, "NOT_SERVING", http.StatusServiceUnavailable},
 	} {
 		t.Run(row.mode, func(t *testing.T) {
 			t.Parallel()

@@ -59,10 +59,10 @@ func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *servic
 		url = s.store.server.URL()
 	}
 	if url != "" {
-		if s.store.Pool, err = redisdoor.Dial(url); err != nil {
+		if s.store.Connections, err = redisdoor.DialAny(url); err != nil {
 			return nil, fmt.Errorf("--redis: %w", err)
 		}
-		s.door = redisdoor.Open(s.store)
+		s.door = redisdoor.Open(s.store.Connections)
 	}
 	var policies []server.Policy
 	if s.file, policies, s.local, err = s.readPolicies(); err != nil {

@@ -42,6 +42,7 @@ type strategy struct {
 	Read          *luaScript
 	Derivation    derivation
 	Local         local
+	RetryHint     string // a constant of package script, or empty for none that promises anything
 }
 
 // loadStrategies verifies every script of the manifest and groups them by strategy,
@@ -85,6 +86,7 @@ func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 				s.Work = measureWork(chunk, e.Argv)
 				s.derive(chunk, wrappers, p)
 				s.translate(chunk, m.ReplyTuple, p)
+				s.promise(p)
 			}
 		case "read":
 			if s.Read != nil {

@@ -15,6 +15,7 @@ type param struct {
 	Unit        string // a constant of package script
 	Min, Max    float64
 	Integer     bool
+	Amount      bool // counts units, all at once or a second
 	Default     float64
 	DefaultFrom string
 }
@@ -24,11 +25,11 @@ type param struct {
 // the core's own validation, except that no number may exceed 2^53-1, above which
 // Lua's doubles skip integers and Redis refuses an expiry.
 var known = []param{
-	{Name: "limit", Doc: "is how many units are admitted in each period or window"},
+	{Name: "limit", Doc: "is how many units are admitted in each period or window", Amount: true},
 	{Name: "periodMs", Doc: "is the time in which the whole limit comes back"},
-	{Name: "burst", Doc: "is how many units can be spent at once", Min: 1, DefaultFrom: "limit"},
-	{Name: "capacity", Doc: "is how many tokens the full bucket holds, and so the most that can be spent at once"},
-	{Name: "refillPerSec", Doc: "is how many tokens come back in a second"},
+	{Name: "burst", Doc: "is how many units can be spent at once", Min: 1, Amount: true, DefaultFrom: "limit"},
+	{Name: "capacity", Doc: "is how many tokens the full bucket holds, and so the most that can be spent at once", Amount: true},
+	{Name: "refillPerSec", Doc: "is how many tokens come back in a second", Amount: true},
 	// Shorter than a microsecond, and window numbers at today's epoch leave the range
 	// in which doubles count by ones.
 	{Name: "windowMs", Doc: "is the length of the window", Min: 0.001},
@@ -40,7 +41,9 @@ var known = []param{
 // the name alone, known or not: a field that changed its type with its value would
 // break callers for a change that is none.
 func paramOf(name string) (p param, isKnown bool) {
-	p = param{Name: name, Doc: "is the contract's parameter " + name}
+	// Of a name that it does not know the generator holds that it is an amount unless it
+	// is a time: one that is shared out by mistake limits too much rather than too little.
+	p = param{Name: name, Doc: "is the contract's parameter " + name, Amount: true}
 	if i := slices.IndexFunc(known, func(k param) bool { return k.Name == name }); i >= 0 {
 		p, isKnown = known[i], true
 	}
@@ -50,7 +53,7 @@ func paramOf(name string) (p param, isKnown bool) {
 	stem, isMillis := strings.CutSuffix(name, "Ms")
 	switch {
 	case isMillis && stem != "":
-		p.Field, p.Unit = goName(stem), "Milliseconds"
+		p.Field, p.Unit, p.Amount = goName(stem), "Milliseconds", false
 	case strings.HasSuffix(name, "PerSec"):
 		p.Field, p.Unit = goName(name), "PerSecond"
 	default:

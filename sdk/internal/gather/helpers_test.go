@@ -247,7 +247,7 @@ func (c *caller) answered() {
 
 // failed fails the test unless the caller has this error, and whether it may have been
 // consumed.
-func (c *caller) failed(kind error, source throttlekit.Source, consumed bool) {
+func (c *caller) failed(kind error, source throttlekit.FaultSource, consumed bool) {
 	c.t.Helper()
 	if !c.done() {
 		c.t.Fatalf("caller %s waits, want its error", c.key)

@@ -1,0 +1,122 @@
+package redisdoor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/tools/redistest"
+)
+
+// TestSentinelsNameTheMaster fails over twice, by the sentinels' own choice and because
+// the master died, and looks at who has the state each time.
+func TestSentinelsNameTheMaster(t *testing.T) {
+	t.Parallel()
+	w := redistest.StartWatch(t, "mymaster", 1)
+	dead := redistest.StartServer(t)
+	if err := dead.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// The first of the sentinels does not answer, the second knows no such master.
+	ignorant := redistest.StartWatch(t, "another", 1)
+	pool := dial(t, strings.Replace(w.URL(), "://", "://"+dead.Address()+","+ignorant.Sentinels[0].Address()+",", 1)+"/3")
+	limiter := newLimiter(t, pool, fivePerHour)
+	if d, err := limiter.CheckN(t.Context(), "key", 5); err != nil || !d.Allowed {
+		t.Fatalf("got %+v, %v, want an allowed check", d, err)
+	}
+	if err := w.Nodes[0].AwaitReplica(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := redis.String(tell(t, w.Nodes[0], "INFO", "keyspace"), nil); err != nil || !strings.Contains(info, "db3:") {
+		t.Errorf("the keyspace is %q (%v), want the key in database 3", info, err)
+	}
+	if err := w.Failover(); err != nil {
+		t.Fatal(err)
+	}
+	// The former master does not know yet, and would go on.
+	for start := time.Now(); callsAt(t, w.Nodes[1], "evalsha") == 0; {
+		if d, err := limiter.Check(t.Context(), "key"); err != nil || d.Allowed {
+			t.Fatalf("got %+v, %v, want a denied check: all was spent", d, err)
+		}
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("no check went to the new master in 10 s")
+		}
+	}
+	if d, err := limiter.Peek(t.Context(), "key"); err != nil || d.Allowed {
+		t.Errorf("peek after the failover: %+v, %v, want no", d, err)
+	}
+	tell(t, w.Nodes[0], "REPLICAOF", "127.0.0.1", strings.TrimPrefix(w.Nodes[1].Address(), "127.0.0.1:"))
+	if err := w.Nodes[1].AwaitReplica(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Nodes[1].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	soonDenied(t, limiter)
+}
+
+// soonDenied checks until a check is decided, which must be soon and a denial: all was
+// spent.
+func soonDenied(t *testing.T, limiter *redisdoor.Limiter) {
+	t.Helper()
+	for start := time.Now(); ; {
+		d, err := limiter.Check(context.Background(), "key")
+		if err == nil {
+			if d.Allowed {
+				t.Errorf("got %+v, want a denied check: all was spent", d)
+			}
+			return
+		}
+		if !errors.Is(err, throttlekit.ErrUnavailable) || time.Since(start) > 10*time.Second {
+			t.Fatalf("after %v: %v", time.Since(start), err)
+		}
+	}
+}
+
+// TestADemotedMasterIsLeft makes a master a replica behind the pool's back.
+func TestADemotedMasterIsLeft(t *testing.T) {
+	former, next := redistest.StartServer(t), redistest.StartServer(t)
+	host, port, _ := strings.Cut(next.Address(), ":")
+	for name, opts := range map[string][]redisdoor.Option{"fused": nil, "alone": {redisdoor.WithoutFusing()}} {
+		for op, call := range map[string]func(*redisdoor.Limiter) error{
+			"check": func(l *redisdoor.Limiter) error { _, err := l.Check(t.Context(), secretKey); return err },
+			"checkMany": func(l *redisdoor.Limiter) error {
+				_, err := l.CheckMany(t.Context(), []string{secretKey, "another"}, 1)
+				if many := new(throttlekit.ManyError); errors.As(err, &many) {
+					err = many.Errors[0]
+				}
+				return err
+			},
+			"reset": func(l *redisdoor.Limiter) error { return l.Reset(t.Context(), secretKey) },
+			"replay": func(l *redisdoor.Limiter) error {
+				_, err := l.Replay(t.Context(), secretKey, []redisdoor.Moment{{Now: 1, Cost: 1}})
+				return err
+			},
+		} {
+			t.Run(name+"/"+op, func(t *testing.T) {
+				address := former.Address()
+				pool := &redis.Pool{MaxIdle: 10, DialContext: func(ctx context.Context) (redis.Conn, error) {
+					return redis.DialContext(ctx, "tcp", address)
+				}}
+				defer pool.Close()
+				limiter := newLimiter(t, pool, endless, append(opts, redisdoor.WithPrefix(prefix(t)))...)
+				tell(t, former, "REPLICAOF", "NO", "ONE")
+				if err := call(limiter); err != nil {
+					t.Fatal(err)
+				}
+				tell(t, former, "REPLICAOF", host, port)
+				address = next.Address()
+				wantFault(t, call(limiter), fault{kind: throttlekit.ErrUnavailable, source: throttlekit.SourceServer, says: "READONLY"})
+				if err := call(limiter); err != nil {
+					t.Errorf("the next after READONLY: %v, want it to go to the master of now", err)
+				}
+			})
+		}
+	}
+}

@@ -4,6 +4,7 @@
 //	throttlekit serve       the limits of a policy file, as a service
 //	throttlekit lint        what such a file had better say otherwise
 //	throttlekit conform     the contract's golden vectors, or a service held to the contract
+//	throttlekit doctor      what is wrong with a Redis that is to keep limits
 //	throttlekit check       the operations of a service, from a shell; and peek, forecast, many
 //	throttlekit completion  the shell's help in typing these
 //	throttlekit version     what was built
@@ -47,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Usage:                           "rate limits that a fleet in any language shares",
 		Writer:                          stdout,
 		ErrWriter:                       stderr,
-		Commands:                        append([]*cli.Command{demoCommand(), serveCommand(), lintCommand(), conformCommand(), versionCommand()}, clientCommands()...),
+		Commands:                        append([]*cli.Command{demoCommand(), serveCommand(), lintCommand(), conformCommand(), doctorCommand(), versionCommand()}, clientCommands()...),
 		EnableShellCompletion:           true,
 		ConfigureShellCompletionCommand: func(c *cli.Command) { c.Hidden = false },
 		// The library's own way out is os.Exit in the middle of things.

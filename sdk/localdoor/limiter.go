@@ -85,7 +85,7 @@ func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, 
 
 // CheckN implements [throttlekit.Limiter] at the clock's time.
 func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
-	if err := l.validate(ctx, opCheck, cost); err != nil {
+	if err := l.validate(ctx, opCheck, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	return l.check(opCheck, key, cost, l.moment())
@@ -99,7 +99,7 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 	if err != nil {
 		return throttlekit.Decision{}, err
 	}
-	if err := l.validate(ctx, opCheck, cost); err != nil {
+	if err := l.validate(ctx, opCheck, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	return l.check(opCheck, key, cost, at)
@@ -108,7 +108,7 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 // CheckMany implements [throttlekit.Limiter]. All keys are checked at one instant, in
 // order; other checks may come between two of them.
 func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
-	if err := l.validate(ctx, opCheckMany, cost); err != nil {
+	if err := l.validate(ctx, opCheckMany, cost, keys...); err != nil {
 		return nil, err
 	}
 	at := l.moment()
@@ -177,9 +177,6 @@ func (l *Limiter) Stats() Stats {
 
 // check makes one check.
 func (l *Limiter) check(op, key string, cost int64, at moment) (throttlekit.Decision, error) {
-	if len(key) > MaxKeyBytes {
-		return throttlekit.Decision{}, tooLong(op, key)
-	}
 	hash := maphash.String(l.store.seed, key)
 	sh := l.store.shard(hash)
 	sh.mu.Lock()

@@ -70,6 +70,10 @@ const (
 	// readBodyTimeout is the same for the body of a call.
 	readBodyTimeout = 10 * time.Second
 
+	// writeTimeout is for an answer that its caller does not read, which would otherwise be
+	// kept, up to some hundred kilobytes of it, for each stream of each connection.
+	writeTimeout = 10 * time.Second
+
 	// idleTimeout is longer than the 90 seconds after which Go clients, this SDK's
 	// included, drop an unused connection: where the client closes, no check is lost by
 	// crossing with the server's goodbye.

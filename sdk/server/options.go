@@ -106,7 +106,8 @@ func WithObserver(observer Observer) Option {
 }
 
 // WithHandlerOptions adds options, such as interceptors, to the handlers of the contract's
-// services. Health checks and reflection are not affected.
+// services. Health checks and reflection are not affected. Interceptors run after
+// [WithSecrets], [WithClientCertificates] and [WithAuthorization].
 func WithHandlerOptions(options ...connect.HandlerOption) Option {
 	return option(func(s *settings) error {
 		for i, o := range options {
@@ -128,9 +129,10 @@ type settings struct {
 	logger         *slog.Logger
 	observer       Observer
 	handlerOptions []connect.HandlerOption
+	guard          guardSettings
 
 	// Constants, but for tests, which cannot wait that long.
-	readHeaderTimeout, readBodyTimeout, idleTimeout, storeInterval time.Duration
+	readHeaderTimeout, readBodyTimeout, writeTimeout, idleTimeout, storeInterval time.Duration
 }
 
 func newSettings(options []Option) (*settings, error) {
@@ -141,6 +143,7 @@ func newSettings(options []Option) (*settings, error) {
 		observer:          nobody{},
 		readHeaderTimeout: readHeaderTimeout,
 		readBodyTimeout:   readBodyTimeout,
+		writeTimeout:      writeTimeout,
 		idleTimeout:       idleTimeout,
 		storeInterval:     storeInterval,
 	}

@@ -16,6 +16,10 @@ const (
 	// contract expect to get through.
 	maxRequestBytes = 4 << 20
 
+	// maxProbeBytes is the same for health checks and reflection, which anybody may ask:
+	// their requests hold a name or two.
+	maxProbeBytes = 16 << 10
+
 	// maxKeys is how many keys one CheckMany may carry: far above the batches that one
 	// request of an application needs. It costs Redis some hundred milliseconds, which
 	// others share, since the door sends it in pieces.

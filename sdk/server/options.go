@@ -133,6 +133,10 @@ type settings struct {
 
 	// Constants, but for tests, which cannot wait that long.
 	readHeaderTimeout, readBodyTimeout, writeTimeout, idleTimeout, storeInterval time.Duration
+
+	// callTimeout bounds a call from its headers to the end of its answer: for the request
+	// to arrive, for the store, and for the caller to read.
+	callTimeout time.Duration
 }
 
 func newSettings(options []Option) (*settings, error) {
@@ -154,6 +158,9 @@ func newSettings(options []Option) (*settings, error) {
 		if err := o.apply(s); err != nil {
 			return nil, err
 		}
+	}
+	if s.callTimeout == 0 {
+		s.callTimeout = s.readBodyTimeout + s.storeTimeout + maxKeys*keyTimeout + s.writeTimeout
 	}
 	return s, nil
 }

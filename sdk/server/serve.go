@@ -65,16 +65,22 @@ func (s *Server) httpServer() *http.Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.settings.writeTimeout},
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: s.settings.readHeaderTimeout,
-		WriteTimeout:      s.settings.callTimeout(),
+		WriteTimeout:      s.settings.callTimeout,
 		IdleTimeout:       s.settings.idleTimeout,
+		ConnState:         s.firstBytes,
 		ErrorLog:          slog.NewLogLogger(s.settings.logger.Handler(), slog.LevelWarn),
 	}
 }
 
-// callTimeout bounds a call from its headers to the end of its answer: for the request to
-// arrive, for the store, and for the caller to read.
-func (s *settings) callTimeout() time.Duration {
-	return s.readBodyTimeout + s.storeTimeout + maxKeys*keyTimeout + s.writeTimeout
+// firstBytes ends a connection on which nothing comes at all. For one in the clear Go 1.25.0
+// starts the timeout for headers with their first byte only.
+func (s *Server) firstBytes(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		_ = conn.SetReadDeadline(time.Now().Add(s.settings.readHeaderTimeout))
+	case http.StateActive:
+		_ = conn.SetReadDeadline(time.Time{})
+	}
 }
 
 // WatchStore asks the store by the check of [WithStoreCheck] about once a second until ctx

@@ -48,6 +48,8 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 	}
 
 	ours := []connect.HandlerOption{
+		connect.WithCodec(protoCodec{}), connect.WithCodec(jsonCodec{"json"}), connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
+		inflation(),
 		connect.WithReadMaxBytes(maxRequestBytes),
 		connect.WithCompressMinBytes(minCompressBytes),
 	}
@@ -60,12 +62,13 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 	s.services.add(protect(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...)))
 	// Health and reflection stay outside the user's interceptors: a probe has no
 	// credentials, and what reflection tells is public.
-	path, handler := grpchealth.NewHandler(s.health, ours...)
+	probes := append(ours[:len(ours):len(ours)], connect.WithReadMaxBytes(maxProbeBytes))
+	path, handler := grpchealth.NewHandler(s.health, probes...)
 	s.services.add(path, s.health.watchable(handler))
 	reflector := grpcreflect.NewStaticReflector(throttlekitv1connect.RateLimiterName, grpchealth.HealthV1ServiceName)
-	path, handler = grpcreflect.NewHandlerV1(reflector, ours...)
+	path, handler = grpcreflect.NewHandlerV1(reflector, probes...)
 	s.services.add(path, s.untilDrain(handler))
-	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, ours...)
+	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, probes...)
 	s.services.add(path, s.untilDrain(handler))
 	return s, nil
 }

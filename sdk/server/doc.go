@@ -7,8 +7,8 @@
 //	err = srv.Serve(ctx, listener) // until ctx ends
 //
 // A [Server] is an [http.Handler] too, for who has an HTTP server already; that one must
-// speak HTTP/2, in the clear or over TLS, for gRPC to work, and bounds headers, streams
-// and idle connections by itself.
+// speak HTTP/2, in the clear or over TLS, for gRPC to work, and bounds headers, streams,
+// unread answers and idle connections by itself.
 //
 // # What it answers
 //

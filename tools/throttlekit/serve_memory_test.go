@@ -42,7 +42,7 @@ func TestMemoryOutlivesAReload(t *testing.T) {
 	}
 	remaining := func(policy string) int64 {
 		t.Helper()
-		d, err := s.local[policy].Check(t.Context(), aLimitedKey)
+		d, err := s.local[policy].Check(t.Context(), aKey)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestStrategyWithoutAFormInGoIsServed(t *testing.T) {
 		if _, inRedis := p.Limiter.(*redisdoor.Limiter); inRedis != (p.Name == "api") || inRedis == (local[p.Name] != nil) {
 			t.Errorf("%s runs on a %T", p.Name, p.Limiter)
 		}
-		if d, err := p.Limiter.Check(t.Context(), aLimitedKey); err != nil || !d.Allowed {
+		if d, err := p.Limiter.Check(t.Context(), aKey); err != nil || !d.Allowed {
 			t.Errorf("%s: got %+v, %v", p.Name, d, err)
 		}
 	}

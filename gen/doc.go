@@ -3,7 +3,8 @@
 //
 //   - gen/proto/throttlekit/v1 holds the service contract's messages and, in a package
 //     below, its Connect clients and handlers: buf, from proto/ (see buf.gen.yaml).
-//   - gen/strategy holds the Redis contract's strategies: luagen, from contract/.
+//   - gen/strategy holds the Redis contract's strategies, their scripts and what those
+//     are in Go: luagen, from contract/.
 //
 // After a change of either contract, run
 //

@@ -2,14 +2,16 @@
 // check answers, the interface that every limiter satisfies, and the errors that
 // all of them speak.
 //
-// It holds no limiter. Decisions are made by the contract's Lua inside Redis or by
-// a throttlekit service, never by Go code of this module; the packages beside this
-// one only carry the question there and the answer back:
+// It holds no limiter, and nobody here wrote one. What decides is the contract's Lua:
+// in a Redis, behind a throttlekit service, or in the process, translated into Go by
+// the generator. The packages beside this one only carry the question there and the
+// answer back:
 //
 //   - sdk/redisdoor runs the contract's scripts in a Redis that a fleet in any
 //     language may share;
 //   - sdk/servicedoor asks a throttlekit service over gRPC, Connect or gRPC-Web;
-//   - sdk/embedded starts an in-process Redis, for laptops and tests;
+//   - sdk/localdoor runs the contract's scripts as Go, in the memory of one process;
+//   - sdk/embedded starts an in-process Redis, for what must speak its protocol;
 //   - sdk/policy reads policy files;
 //   - sdk/server serves limiters to others.
 //

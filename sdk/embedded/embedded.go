@@ -1,5 +1,7 @@
-// Package embedded starts a Redis inside the process, so that both doors run where
-// nothing is installed: on a laptop, in tests, in a demo.
+// Package embedded starts a Redis inside the process, so that the Redis door runs where
+// none is installed: on a laptop, in tests, in a demo. Who needs limits and not the Redis
+// protocol is better served by package localdoor, which gives the same decisions without
+// a server, an interpreter or a connection.
 //
 // It is miniredis, a Redis in Go that runs the contract's Lua, with what it lacks for
 // the purpose added: its time passes, so that what expires leaves memory. It is not for
@@ -37,7 +39,7 @@ func Start(ctx context.Context) (*Redis, error) {
 		return nil, err
 	}
 	if !sha1Allowed() {
-		return nil, errors.New("embedded: Redis caches scripts by their SHA-1, which this program's FIPS-only mode forbids; use a real Redis")
+		return nil, errors.New("embedded: Redis caches scripts by their SHA-1, which this program's FIPS-only mode forbids; use a real Redis, or localdoor, which needs none")
 	}
 	server, err := miniredis.Run()
 	if err != nil {

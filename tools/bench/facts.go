@@ -27,6 +27,8 @@ var peers = []string{
 	"github.com/go-redis/redis_rate/v10",
 	"github.com/throttled/throttled/v2",
 	"github.com/redis/rueidis",
+	"golang.org/x/time",
+	"github.com/ulule/limiter/v3",
 	"connectrpc.com/connect",
 	"google.golang.org/grpc",
 }

@@ -6,11 +6,13 @@
 //
 // The first starts a Redis of its own over TCP and measures, in turn and round after
 // round: single checks by redigo, go-redis, redis_rate, throttled, rueidis, this SDK and
-// redis-benchmark; a lone caller; every strategy; many keys in one call; and the service.
-// It prints a report in Markdown and, with -out, writes it as RESULTS.md, with
-// results.txt, which benchstat reads, and throughput.svg. -only measures what matches in
-// MATCH/CONTENDER, such as ^Check/goroutines=64/ or /fused$. It needs redis-server and
-// redis-benchmark on the PATH and the go command, and takes about twelve minutes.
+// redis-benchmark; a lone caller; every strategy; many keys in one call; the service; and,
+// without that Redis, the in-process door beside golang.org/x/time/rate and the memory
+// stores of throttled and ulule/limiter. It prints a report in Markdown and, with -out,
+// writes it as RESULTS.md, with results.txt, which benchstat reads, and throughput.svg.
+// -only measures what matches in MATCH/CONTENDER, such as ^Check/goroutines=64/ or /fused$,
+// or ^(Local|Memory)/ for what runs in the process. It needs redis-server and
+// redis-benchmark on the PATH and the go command, and takes about fifteen minutes.
 //
 // The second makes RESULTS.md and throughput.svg from a results.txt.
 //

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // TestRun holds a whole contest with each contender, if for moments only.
 func TestRun(t *testing.T) {
 	needs.Redis(t)
-	const only = "^Check/goroutines=8/|^Lone/|^Strategy/.*/goroutines=64/|^Many/|^Service/goroutines=64/"
+	const only = "^Check/goroutines=8/|^Lone/|^Strategy/.*/goroutines=64/|^Many/|^Service/goroutines=64/|^Local/"
 	dir := t.TempDir()
 	var out bytes.Buffer
 	if err := command(t.Context(), []string{"-rounds", "1", "-time", "4ms", "-only", only, "-out", dir}, &out, t.Output()); err != nil {
@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 			}
 		}
 	}
-	if want := 1 + 2 + 5 + 3 + 1; matches != want {
+	if want := 1 + 2 + 5 + 3 + 1 + 2; matches != want {
 		t.Errorf("%d matches were held, want %d", matches, want)
 	}
 	if cpu, peers := measured.Fact("cores"), measured.Fact("peers"); cpu == "" || !strings.Contains(peers, "github.com/redis/rueidis v1.") {
@@ -67,7 +67,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{out.String(), string(markdown)} {
-		for _, want := range []string{"### 8 goroutines", "| redis-benchmark-p64", "| Lone, context watched", "## Goals"} {
+		for _, want := range []string{"### 8 goroutines", "| redis-benchmark-p64", "| Lone, context watched", "| ulule-memory ", "## Goals"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("a report has no %q:\n%s", want, text)
 			}

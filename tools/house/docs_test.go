@@ -83,7 +83,7 @@ func TestPackagesHaveExamples(t *testing.T) {
 			}
 		}
 	}
-	for _, room := range []string{"sdk", "sdk/embedded", "sdk/policy", "sdk/redisdoor", "sdk/server", "sdk/servicedoor"} {
+	for _, room := range []string{"sdk", "sdk/embedded", "sdk/localdoor", "sdk/policy", "sdk/redisdoor", "sdk/server", "sdk/servicedoor"} {
 		if !examples[room] {
 			t.Errorf("%s has no Example", room)
 		}
@@ -108,7 +108,7 @@ func TestREADMECodeCompiles(t *testing.T) {
 	}
 	flat := func(text []byte) string { return string(indents.ReplaceAll(text, nil)) }
 	blocks := fenced.FindAllSubmatch(readme, -1)
-	if len(blocks) < 2 {
+	if len(blocks) < 3 {
 		t.Fatalf("the README has %d blocks of Go, want one for each door at least", len(blocks))
 	}
 	for _, block := range blocks {

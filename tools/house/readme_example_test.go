@@ -9,6 +9,7 @@ import (
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/embedded"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 	"github.com/throttlekit/throttlekit-go/sdk/servicedoor"
@@ -46,6 +47,22 @@ func Example_redisDoor() {
 		fmt.Println("welcome,", decision.Remaining, "left")
 	}
 	// Output: welcome, 19 left
+}
+
+func Example_inTheProcess() {
+	ctx := context.Background()
+	userID := "user-1"
+
+	searches, err := localdoor.New(strategy.TokenBucket{Capacity: 10, RefillPerSec: 0.5})
+	if err != nil {
+		log.Fatal(err)
+	}
+	decision, err := searches.CheckN(ctx, userID, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(decision.Allowed, decision.Remaining)
+	// Output: true 7
 }
 
 func Example_serviceDoor() {

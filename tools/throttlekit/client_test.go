@@ -19,9 +19,8 @@ import (
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
-	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
-	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
 // aKey is a limited key, which no error may name.
@@ -30,21 +29,12 @@ const aKey = "somebody@example.org"
 // threeAnHour is a limit that nothing comes back to while a test lasts.
 func threeAnHour(t *testing.T) throttlekit.Limiter {
 	t.Helper()
-	return redisLimiter(t, strategy.GCRA{Limit: 3, Period: time.Hour})
+	return anHour(t, 3)
 }
 
-func redisLimiter(t *testing.T, s strategy.GCRA) throttlekit.Limiter {
+func anHour(t *testing.T, limit int64) throttlekit.Limiter {
 	t.Helper()
-	pool, err := redisdoor.Dial(redistest.Start(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := pool.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	limiter, err := redisdoor.New(pool, s, redisdoor.WithPrefix(ownPrefix("test")))
+	limiter, err := localdoor.New(strategy.GCRA{Limit: limit, Period: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}{
 		{fmt.Sprintf("A burst of %d through the Redis door: the contract's script, straight in Redis", demoTries), "ann", []way{redisDoor}},
 		{fmt.Sprintf("A burst of %d through the service door: gRPC to %s", demoTries, address), "bob", []way{serviceDoor}},
-		{"Both doors in turn on one key: they spend the same limit", "eve", []way{redisDoor, serviceDoor}},
+		{"These two in turn on one key: they spend the same limit", "eve", []way{redisDoor, serviceDoor}},
 	} {
 		if err := d.burst(ctx, part.title, part.key, part.ways); err != nil {
 			return err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/policy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -21,7 +23,7 @@ func lintCommand() *cli.Command {
 		Name:      "lint",
 		Usage:     "find the traps of a policy file",
 		ArgsUsage: "FILE",
-		Description: "Reads the policy file, runs its strategies on a Redis, and prints what its author may\n" +
+		Description: "Reads the policy file, runs its strategies, and prints what its author may\n" +
 			"not have meant, each with its line and column. Exits with 1 when there is a warning or\n" +
 			"an error among it, with 0 when there is nothing or only notes, and with 2 when the\n" +
 			"file cannot be read or is not valid.",
@@ -60,12 +62,16 @@ func lint(ctx context.Context, path, redisURL string) (_ []policy.Finding, err e
 	if err != nil {
 		return nil, fmt.Errorf("the policy file is not valid:\n%w", err)
 	}
-	s, err := openStore(ctx, redisURL)
-	if err != nil {
-		return nil, err
+	run := policy.Runner(rehearseLocally)
+	if redisURL != "" || needsRedis() {
+		s, err := openStore(ctx, redisURL)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		run = s.rehearse(ownPrefix("lint"))
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	rehearsed, err := policy.Rehearse(ctx, file, time.Now(), s.rehearse(ownPrefix("lint")))
+	rehearsed, err := policy.Rehearse(ctx, file, time.Now(), run)
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +91,29 @@ func (s *store) rehearse(prefix string) policy.Runner {
 		for i, c := range checks {
 			moments[i] = redisdoor.Moment{Now: c.Now, Cost: float64(c.Cost)}
 		}
-		decisions, err := limiter.Replay(ctx, "rehearsal", moments)
-		if err != nil {
-			return nil, err
-		}
-		admitted := make([]bool, len(decisions))
-		for i, d := range decisions {
-			admitted[i] = d.Allowed
-		}
-		return admitted, nil
+		return admissions(limiter.Replay(ctx, "rehearsal", moments))
 	}
+}
+
+// rehearseLocally is a [policy.Runner] that needs no Redis.
+func rehearseLocally(ctx context.Context, strategy script.Strategy, checks []policy.Check) ([]bool, error) {
+	limiter, err := localdoor.New(strategy)
+	if err != nil {
+		return nil, err
+	}
+	moments := make([]localdoor.Moment, len(checks))
+	for i, c := range checks {
+		moments[i] = localdoor.Moment{Now: c.Now, Cost: float64(c.Cost)}
+	}
+	return admissions(limiter.Replay(ctx, "rehearsal", moments))
+}
+
+func admissions(decisions []throttlekit.Decision, err error) ([]bool, error) {
+	admitted := make([]bool, len(decisions))
+	for i, d := range decisions {
+		admitted[i] = d.Allowed
+	}
+	return admitted, err
 }
 
 func printFindings(out io.Writer, findings []policy.Finding, asJSON bool) error {

@@ -42,7 +42,7 @@ func TestLint(t *testing.T) {
 	} {
 		path := policyFile(t, row.text)
 		want := strings.ReplaceAll(row.want, "FILE", path)
-		for name, args := range map[string][]string{"embedded": {"lint", path}, "redis": {"lint", "--redis", url, path}} {
+		for name, args := range map[string][]string{"local": {"lint", path}, "redis": {"lint", "--redis", url, path}} {
 			t.Run(row.name+"/"+name, func(t *testing.T) {
 				stdout, stderr, code := throttlekitCommand(t, args...)
 				if diff := cmp.Diff(want, stdout); diff != "" || code != row.code || stderr != "" {
@@ -60,6 +60,15 @@ func TestLint(t *testing.T) {
 	defer conn.Close()
 	if keys, err := redis.Strings(conn.Do("KEYS", "throttlekit-lint-*")); err != nil || len(keys) > 0 {
 		t.Errorf("it left %v behind (%v)", keys, err)
+	}
+}
+
+func TestLintRunsWhatHasNoFormInGo(t *testing.T) {
+	withoutGo(t, "fixedWindow")
+	path := policyFile(t, "limiters:\n  api: {strategy: fixedWindow, limit: 10, period: 1h}\n")
+	stdout, stderr, code := throttlekitCommand(t, "lint", path)
+	if code != exitOK || !strings.Contains(stdout, "up to twice the limit, 20, is admitted at once") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }
 

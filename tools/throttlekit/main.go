@@ -1,6 +1,6 @@
 // Command throttlekit shows ThrottleKit at work and proves that it conforms.
 //
-//	throttlekit demo        one limit, enforced through both doors
+//	throttlekit demo        one limit, enforced through every door
 //	throttlekit serve       the limits of a policy file, as a service
 //	throttlekit lint        what such a file had better say otherwise
 //	throttlekit conform     the contract's golden vectors, or a service held to the contract
@@ -79,5 +79,5 @@ func noArguments(c *cli.Command) error {
 }
 
 func redisFlag() cli.Flag {
-	return &cli.StringFlag{Name: "redis", Usage: "run on the Redis at `URL`, such as redis://localhost:6379; without it on one inside this process"}
+	return &cli.StringFlag{Name: "redis", Usage: "run on the Redis at `URL`, such as redis://localhost:6379; without it inside this process"}
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 )
 
 func serveCommand() *cli.Command {
@@ -15,7 +18,10 @@ func serveCommand() *cli.Command {
 		Description: "Prints one line when it listens and logs to stderr. SIGHUP reads the policy file\n" +
 			"again; SIGTERM or Ctrl-C finishes the calls under way and stops, a second one stops\n" +
 			"at once. What is wrong at the start ends it with exit code 1. A Redis that is not\n" +
-			"there is not wrong: --fail decides until it is.",
+			"there is not wrong: --fail decides until it is.\n\n" +
+			"Without --redis the policies count in this process, by the contract's scripts in Go,\n" +
+			"and forget all when it ends; each remembers up to " + strconv.Itoa(localdoor.DefaultMaxKeys) + " keys, and the log says\n" +
+			"when one was forgotten that still counted.",
 		Flags: append(serveFlags(), foreignFlags()...),
 		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
 			return exitWith(exitNo, err)

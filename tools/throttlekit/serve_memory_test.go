@@ -1,30 +1,29 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"io"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
+	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 )
 
 // opened is a service without --redis, before it listens.
-func opened(t *testing.T, config string) *service {
+func opened(t *testing.T, config string, log io.Writer) *service {
 	t.Helper()
-	s, err := openService(t.Context(), &serveOptions{config: config, drain: time.Second, fail: server.FailClosed}, io.Discard)
+	s, err := openService(t.Context(), &serveOptions{config: config, drain: time.Second, fail: server.FailClosed}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if s.door != nil {
-			if err := s.door.Close(context.WithoutCancel(t.Context())); err != nil {
-				t.Error(err)
-			}
-		}
 		if err := s.close(); err != nil {
 			t.Error(err)
 		}
@@ -36,7 +35,7 @@ func opened(t *testing.T, config string) *service {
 // and no Redis is started for it.
 func TestMemoryOutlivesAReload(t *testing.T) {
 	path := writePolicies(t, twoPolicies)
-	s := opened(t, path)
+	s := opened(t, path, io.Discard)
 	if s.door != nil {
 		t.Error("a Redis was opened, and nothing needs one")
 	}
@@ -72,15 +71,21 @@ func TestMemoryOutlivesAReload(t *testing.T) {
 	}
 }
 
-// TestStrategyWithoutAFormInGoIsServed by the embedded Redis, and the others from memory.
-func TestStrategyWithoutAFormInGoIsServed(t *testing.T) {
+// withoutGo takes the form in Go from a strategy until the test ends.
+func withoutGo(t *testing.T, name string) {
+	t.Helper()
 	for _, d := range strategy.All() {
-		if local := d.Local; d.Name == "gcra" {
+		if local := d.Local; d.Name == name {
 			d.Local = nil
-			defer func() { d.Local = local }()
+			t.Cleanup(func() { d.Local = local })
 		}
 	}
-	s := opened(t, writePolicies(t, twoPolicies))
+}
+
+// TestStrategyWithoutAFormInGoIsServed by the embedded Redis, and the others from memory.
+func TestStrategyWithoutAFormInGoIsServed(t *testing.T) {
+	withoutGo(t, "gcra")
+	s := opened(t, writePolicies(t, twoPolicies), io.Discard)
 	_, served, local, err := s.readPolicies()
 	if err != nil {
 		t.Fatal(err)
@@ -96,4 +101,63 @@ func TestStrategyWithoutAFormInGoIsServed(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", p.Name, d, err)
 		}
 	}
+}
+
+// TestEvictionsAreTold once each, also those of a limiter that a reload replaces.
+func TestEvictionsAreTold(t *testing.T) {
+	var log bytes.Buffer
+	path := writePolicies(t, twoPolicies)
+	s := opened(t, path, &log)
+	small, err := localdoor.New(strategy.FixedWindow{Limit: 3, Window: time.Hour}, localdoor.WithMaxKeys(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.local["login"] = &memory{Limiter: small}
+	told := func(after string, want ...string) {
+		t.Helper()
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			if _, rest, ok := strings.Cut(line, "some were forgotten"); ok {
+				got = append(got, strings.TrimSpace(rest[strings.Index(rest, " policy="):]))
+			}
+		}
+		log.Reset()
+		if !slices.Equal(got, want) {
+			t.Errorf("after %s: told %q, want %q", after, got, want)
+		}
+	}
+	key := 0
+	check := func(checks int) {
+		t.Helper()
+		for range checks {
+			key++
+			if _, err := s.local["login"].Check(t.Context(), strconv.Itoa(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	reload := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.reload()
+	}
+
+	check(1)
+	s.tellEvictions()
+	told("what fits")
+	check(2)
+	s.tellEvictions()
+	s.tellEvictions()
+	told("two keys more", "policy=login keys=1 forgotten=2")
+	check(1)
+	reload("limiters: {login: {strategy: fixedWindow, limit: 30, period: 1h}}\n")
+	told("a reload", "policy=login keys=1 forgotten=1")
+	check(3)
+	reload("limiters: {login: {strategy: gcra, limit: 30, period: 1h}}\n")
+	told("a reload that begins anew", "policy=login keys=1 forgotten=3")
+	check(3)
+	s.tellEvictions()
+	told("what fits in the new one")
 }

@@ -7,16 +7,14 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/policy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
-	"github.com/throttlekit/throttlekit-go/sdk/script"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 )
 
 // readPolicies reads the policy file and makes a limiter for each policy that is served.
-// Those of this process's own memory it returns by policy as well.
-func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*localdoor.Limiter, error) {
+// Those that count in this process it returns by policy as well.
+func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*memory, error) {
 	text, err := os.ReadFile(s.options.config)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("--config: %w", err)
@@ -30,7 +28,7 @@ func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*loc
 			return nil, nil, nil, err
 		}
 	}
-	local := map[string]*localdoor.Limiter{}
+	local := map[string]*memory{}
 	served := make([]server.Policy, 0, len(file.Policies))
 	for _, p := range file.Policies {
 		entry := server.Policy{Name: p.Name, Unserved: p.Unserved, NoPeek: p.NoPeek}
@@ -41,10 +39,11 @@ func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*loc
 			}
 			entry.Limit = plan.Limit()
 			if s.options.redis == "" && plan.Definition().Local != nil {
-				if local[p.Name], err = s.remember(p.Name, plan); err != nil {
+				m, err := s.remember(p.Name, plan)
+				if err != nil {
 					return nil, nil, nil, err
 				}
-				entry.Limiter = local[p.Name]
+				local[p.Name], entry.Limiter = m, m.Limiter
 			} else if entry.Limiter, err = s.door.Limiter(plan, redisdoor.WithPrefix(s.prefix(p))); err != nil {
 				return nil, nil, nil, err
 			}
@@ -52,17 +51,6 @@ func (s *service) readPolicies() (*policy.File, []server.Policy, map[string]*loc
 		served = append(served, entry)
 	}
 	return file, served, local, nil
-}
-
-// remember makes a limiter in memory that is the policy's own. One whose strategy is the
-// same as before goes on with what was spent.
-func (s *service) remember(name string, plan *script.Plan) (*localdoor.Limiter, error) {
-	if old, ok := s.local[name]; ok {
-		if l, err := old.With(plan); err == nil {
-			return l, nil
-		}
-	}
-	return localdoor.New(plan)
 }
 
 // prefix is what stands before the policy's keys in a Redis.
@@ -103,6 +91,7 @@ func (s *service) announce(file *policy.File) {
 // reload replaces the policies by what the file says now. A file that cannot be served
 // changes nothing.
 func (s *service) reload() {
+	s.tellEvictions() // of limiters that may go
 	file, policies, local, err := s.readPolicies()
 	if err == nil {
 		err = s.server.SetPolicies(policies)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/embedded"
-	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/policy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
@@ -32,7 +31,7 @@ type service struct {
 	logger  *slog.Logger
 	store   *store
 	door    *redisdoor.Door
-	local   map[string]*localdoor.Limiter // by policy, where no --redis is given
+	local   map[string]*memory // by policy, where no --redis is given
 	metrics *metrics.Metrics
 	server  *server.Server
 	file    *policy.File // as it was at the start
@@ -85,7 +84,8 @@ func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *servic
 	return s, nil
 }
 
-// needsRedis reports whether there are strategies that only a Redis can run.
+// needsRedis reports whether there are strategies that only a Redis can run. A reload may
+// ask for any of them.
 func needsRedis() bool {
 	return slices.ContainsFunc(strategy.All(), func(d *script.Definition) bool { return d.Local == nil })
 }
@@ -143,10 +143,14 @@ func (s *service) run(ctx context.Context, out io.Writer) (err error) {
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(serving, listener) }()
 	told := ctx.Done()
+	tell := time.NewTicker(tellEvery)
+	defer tell.Stop()
 	for {
 		select {
 		case <-hangups:
 			s.reload()
+		case <-tell.C:
+			s.tellEvictions()
 		case <-told:
 			told = nil
 			// From here on the signals do what they do to any process: end it at once.
@@ -154,6 +158,7 @@ func (s *service) run(ctx context.Context, out io.Writer) (err error) {
 			s.logger.Info("draining", slog.Any("reason", context.Cause(ctx)), slog.Duration("bound", o.drain))
 			stop()
 		case err := <-served:
+			s.tellEvictions()
 			s.logger.Info("stopped")
 			return err
 		}

@@ -101,7 +101,7 @@ func TestServeConforms(t *testing.T) {
 		try    []string
 		suites int
 	}{
-		{"on the embedded Redis", nil, nil, len(strategy.All()) * len(trials)},
+		{"in memory", nil, nil, len(strategy.All()) * len(trials)},
 		{"on a Redis", []string{"--redis", redisURL, "--redis-prefix", ownPrefix("test")}, nil, len(strategy.All()) * len(trials)},
 		{"policies of its own", nil, []string{"--policy", "one", "--policy", "odd, own"}, 2 * len(trials)},
 		{"over Connect", nil, []string{"--protocol", "connect", "--policy", "one"}, len(trials)},
@@ -357,7 +357,7 @@ func TestConformTargetFaults(t *testing.T) {
 	}}
 	target := listenTo(t, []server.Policy{
 		{Name: "broken", Limiter: broken, Limit: 3},
-		{Name: "large", Limiter: redisLimiter(t, strategy.GCRA{Limit: maxTargetLimit + 1, Period: time.Hour})},
+		{Name: "large", Limiter: anHour(t, maxTargetLimit+1)},
 		{Name: "other", Unserved: "it is of another kind"},
 	}, server.WithFailMode(server.FailOpen))
 	for _, row := range []struct {

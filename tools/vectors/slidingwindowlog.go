@@ -159,4 +159,13 @@ var slidingWindowLogTimelines = []timeline{
 		at(1000, 1).allow(1, 0, 1334),
 		at(1100, 1).deny(1, 0, 1334, 234),
 	),
+
+	// Whatever was logged has left a millisecond later, as has the key, whose life is as
+	// short as a key's can be.
+	slidingWindowLog("slidingWindowLog/shortest-window", "a window of one millisecond", 1, 2,
+		at(1000, 2).allow(2, 0, 1001),
+		at(1001, 1).allow(2, 1, 1002),
+		at(1002, 3).deny(2, 2, 1003, 1),
+		at(1003, 2).allow(2, 0, 1004),
+	),
 }

@@ -23,10 +23,6 @@ type client struct {
 // opener connects a client for so many goroutines.
 type opener func(ctx context.Context, a *Arena, goroutines int) (*client, error)
 
-// decides are the shares of admitted checks between which a contender does its work:
-// half, and what chance makes of it in a very short run.
-var decides = struct{ least, most float64 }{0.3, 0.7}
-
 // measureChecks measures single checks under ctx, which the client may have to watch.
 func measureChecks(ctx context.Context, a *Arena, l load.Load, open opener) (_ results.Sample, err error) {
 	c, err := open(ctx, a, l.Goroutines)
@@ -47,11 +43,20 @@ func measureChecks(ctx context.Context, a *Arena, l load.Load, open opener) (_ r
 	if err != nil {
 		return s, err
 	}
+	return s, halfAdmitted(s)
+}
+
+// decides are the shares of admitted checks between which a contender does its work:
+// half, and what chance makes of it in a very short run.
+var decides = struct{ least, most float64 }{0.3, 0.7}
+
+// halfAdmitted refuses a sample of a contender that does not do its work.
+func halfAdmitted(s results.Sample) error {
 	share := s.Metrics[results.Admitted]
 	if s.Checks >= len(keys) && (share < decides.least || share > decides.most) {
-		return s, fmt.Errorf("it admitted %.2f of its checks, want half of them", share)
+		return fmt.Errorf("it admitted %.2f of its checks, want half of them", share)
 	}
-	return s, nil
+	return nil
 }
 
 func count(admitted bool) int {

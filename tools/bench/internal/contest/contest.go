@@ -101,5 +101,7 @@ func All() []Match {
 	all = append(all, loneMatches()...)
 	all = append(all, strategyMatches()...)
 	all = append(all, manyMatches()...)
-	return append(all, serviceMatches()...)
+	all = append(all, serviceMatches()...)
+	all = append(all, localMatches()...)
+	return append(all, memoryMatches()...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
@@ -39,6 +40,9 @@ func TestNamesAreUnique(t *testing.T) {
 				t.Errorf("%s is %q in %s, and elsewhere %q", c.Name, c.About, m.Name, about[c.Name])
 			}
 			about[c.Name] = c.About
+			if c.Name != strings.ToLower(c.Name) {
+				t.Errorf("%s is not all lower case: what is said about it would not be read from the results", c.Name)
+			}
 		}
 	}
 }

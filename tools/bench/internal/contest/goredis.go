@@ -68,16 +68,13 @@ func openRedisRate(_ context.Context, a *Arena, goroutines int) (*client, error)
 			return result.Allowed > 0, nil
 		},
 		spend: func(ctx context.Context) error {
-			for _, key := range emptied {
+			return spendEach(func(key string) (bool, error) {
 				result, err := limiter.AllowN(ctx, key, limit, burst)
 				if err != nil {
-					return err
+					return false, err
 				}
-				if result.Allowed != burst {
-					return notEmptied(key)
-				}
-			}
-			return nil
+				return result.Allowed == burst, nil
+			})
 		},
 		close: rdb.Close,
 	}, nil
@@ -93,30 +90,30 @@ func openThrottled(_ context.Context, a *Arena, goroutines int) (*client, error)
 	if err != nil {
 		return nil, errors.Join(err, rdb.Close())
 	}
+	c, err := throttledClient(store, rdb.Close)
+	if err != nil {
+		return nil, errors.Join(err, rdb.Close())
+	}
+	return c, nil
+}
+
+func throttledClient(store throttled.GCRAStoreCtx, close func() error) (*client, error) {
 	// It counts one unit apart from the burst.
 	quota := throttled.RateQuota{MaxRate: throttled.PerDuration(1, period), MaxBurst: burst - 1}
 	limiter, err := throttled.NewGCRARateLimiterCtx(store, quota)
 	if err != nil {
-		return nil, errors.Join(err, rdb.Close())
+		return nil, err
 	}
 	limiter.SetMaxCASAttemptsLimit(swaps)
+	check := func(ctx context.Context, key string, cost int) (bool, error) {
+		limited, _, err := limiter.RateLimitCtx(ctx, key, cost)
+		return !limited, err
+	}
 	return &client{
-		check: func(ctx context.Context, key string) (bool, error) {
-			limited, _, err := limiter.RateLimitCtx(ctx, key, 1)
-			return !limited, err
-		},
+		check: func(ctx context.Context, key string) (bool, error) { return check(ctx, key, 1) },
 		spend: func(ctx context.Context) error {
-			for _, key := range emptied {
-				limited, _, err := limiter.RateLimitCtx(ctx, key, burst)
-				if err != nil {
-					return err
-				}
-				if limited {
-					return notEmptied(key)
-				}
-			}
-			return nil
+			return spendEach(func(key string) (bool, error) { return check(ctx, key, burst) })
 		},
-		close: rdb.Close,
+		close: close,
 	}, nil
 }

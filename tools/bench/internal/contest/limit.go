@@ -87,8 +87,23 @@ func spend(checkMany func(keys []string, cost int64) ([]throttlekit.Decision, er
 	return nil
 }
 
+// spendEach does the same for who has no call for many keys. check checks one for the
+// whole burst.
+func spendEach(check func(key string) (admitted bool, err error)) error {
+	for _, key := range emptied {
+		admitted, err := check(key)
+		if err != nil {
+			return err
+		}
+		if !admitted {
+			return notEmptied(key)
+		}
+	}
+	return nil
+}
+
 func notEmptied(key string) error {
-	return fmt.Errorf("key %s could not be emptied: its whole burst was denied on a Redis that had no keys", key)
+	return fmt.Errorf("key %s could not be emptied: its whole burst was denied where there were no keys", key)
 }
 
 // spendAt empties the keys of the contract's scripts, which several contenders share.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
@@ -51,17 +52,22 @@ func strategyContender(c Contender, d *script.Definition, opts ...redisdoor.Opti
 	return c
 }
 
-// ordinary is a limit of about a hundred a second, whatever parameters the strategy has:
-// each number is a hundred, each time a second, and what has a default keeps it.
-func ordinary(d *script.Definition) (*script.Plan, error) {
+// ordinary is a limit of about a hundred a second.
+func ordinary(d *script.Definition) (*script.Plan, error) { return planOf(d, 100, time.Second) }
+
+// planOf is a limit of so many a period, whatever parameters the strategy has: each count
+// is the limit, each time the period, each rate both, and what has a default keeps it.
+func planOf(d *script.Definition, limit float64, period time.Duration) (*script.Plan, error) {
 	params := make(map[string]float64)
 	for _, p := range d.Params {
 		switch {
 		case p.Default != 0 || p.DefaultFrom != "":
 		case p.Unit == script.Milliseconds:
-			params[p.Name] = 1000
+			params[p.Name] = script.Millis(period)
+		case p.Unit == script.PerSecond:
+			params[p.Name] = limit / period.Seconds()
 		default:
-			params[p.Name] = 100
+			params[p.Name] = limit
 		}
 	}
 	return d.New(params)

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden report anew")
 
-// recorded is a part of the output of a run.
+// recorded is a part of the output of a run, and of another in the process.
 func recorded(t *testing.T) *results.Results {
 	t.Helper()
 	raw, err := os.Open(filepath.Join("testdata", "results.txt"))
@@ -89,6 +89,24 @@ func TestGoals(t *testing.T) {
 			"Lone, context watched fused", []string{"1.05; benchstat: +5.00% (p=0.000 n=10)", "met"}},
 		{"one six per cent longer is beyond", samples("Lone/context=watched", "fused", "redigo", results.PerCheck, ten(106), ten(100)),
 			"Lone, context watched fused", []string{"1.06; benchstat: +6.00% (p=0.000 n=10)", "not met"}},
+		{"half as long again is within", samples("Local/goroutines=64", "local-gcra", "x-time-rate", results.PerCheck, []float64{150, 149, 160}, []float64{100, 100, 100}),
+			"Local, 64 goroutines local-gcra ÷ x-time-rate time a check", []string{"1.50 (1.49–1.60)", "met"}},
+		{"as fast is not faster", samples("Local/goroutines=64", "local-gcra", "ulule-memory", results.Rate, []float64{5e6}, []float64{5e6}),
+			"Local, 64 goroutines local-gcra ÷ ulule-memory checks a second", []string{"1.00 (1.00–1.00)", "not met"}},
+		{"a time by itself is held against a time", samples("Local/goroutines=1", "local-token-bucket", "local-gcra", results.PerCheck, []float64{169}, []float64{170}),
+			"Local, 1 goroutine local-token-bucket time a check at most 169 ns", []string{"169 ns (169 ns–169 ns)", "met"}},
+		{"and is not within when it is longer", samples("Local/goroutines=1", "local-token-bucket", "local-gcra", results.PerCheck, []float64{169}, []float64{170}),
+			"Local, 1 goroutine local-gcra time a check at most 169 ns", []string{"170 ns (170 ns–170 ns)", "not met"}},
+		{"what grows with its parameters has longer", samples("Local/goroutines=1", "local-sliding-window", "local-sliding-window-log", results.PerCheck, []float64{401}, []float64{999}),
+			"Local, 1 goroutine local-sliding-window time a check at most 400 ns", []string{"401 ns (401 ns–401 ns)", "not met"}},
+		{"and what remembers each unit the longest", samples("Local/goroutines=1", "local-sliding-window", "local-sliding-window-log", results.PerCheck, []float64{401}, []float64{999}),
+			"Local, 1 goroutine local-sliding-window-log time a check at most 1.00 µs", []string{"999 ns (999 ns–999 ns)", "met"}},
+		{"one allocation in a hundred checks is one too many", samples("Local/goroutines=1", "local-gcra", "x-time-rate", results.Allocs, []float64{0.01}, []float64{0}),
+			"Local, 1 goroutine local-gcra allocations", []string{"0.01 (0.01–0.01)", "not met"}},
+		{"what the runtime allocates in a second is not", samples("Local/goroutines=1", "local-gcra", "x-time-rate", results.Allocs, []float64{0.0004}, []float64{0}),
+			"Local, 1 goroutine local-gcra allocations", []string{"0.00 (0.00–0.00)", "met"}},
+		{"a stall of ten milliseconds is too long", samples("Memory/keys=10000000", "localdoor", "other", results.Longest, []float64{10e6}, []float64{1}),
+			"Memory, 10000000 keys localdoor longest check below 10.0 ms", []string{"10.0 ms (10.0 ms–10.0 ms)", "not met"}},
 		{"what was not measured is not said to hold", samples("Check/goroutines=64", "fused", "redigo", results.Rate, []float64{200}, []float64{100}),
 			"Service, 512 goroutines servicedoor ÷", []string{"–", "not measured"}},
 	} {

@@ -67,7 +67,11 @@ func cellWithRange(s results.Spread, ok bool, format func(float64) string) strin
 	return fmt.Sprintf("%s (%s–%s)", format(s.Median), format(s.Min), format(s.Max))
 }
 
+// thousands writes how many there are in thousands, and from a million on in millions.
 func thousands(v float64) string {
+	if v >= 1e6 {
+		return strconv.FormatFloat(v/1e6, 'f', 1, 64) + "M"
+	}
 	return strconv.FormatFloat(v/1000, 'f', 1, 64) + "k"
 }
 
@@ -75,13 +79,18 @@ func ratio(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 
 func allocations(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
+func whole(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
+
 func percent(v float64) string { return strconv.FormatFloat(100*v, 'f', 0, 64) + " %" }
 
-// latency writes nanoseconds with three digits, in microseconds or milliseconds.
+// latency writes nanoseconds with three digits, in the unit that needs no more.
 func latency(ns float64) string {
-	unit, name := float64(time.Microsecond), "µs"
-	if ns >= float64(time.Millisecond) {
+	unit, name := 1.0, "ns"
+	switch {
+	case ns >= float64(time.Millisecond):
 		unit, name = float64(time.Millisecond), "ms"
+	case ns >= float64(time.Microsecond):
+		unit, name = float64(time.Microsecond), "µs"
 	}
 	v := ns / unit
 	digits := 0

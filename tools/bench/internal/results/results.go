@@ -20,10 +20,13 @@ const (
 	Allocs   = "allocs/op" // by this process
 	Rate     = "checks/s"  // over all goroutines
 	Admitted = "admitted/op"
+	PerKey   = "B/key"      // of memory
+	Longest  = "longest-ns" // that any call took
+	Machine  = "machine-ns" // that doing nothing but to look at the clock took, as often
 )
 
 // units are in the order in which they are written.
-var units = []string{PerCheck, P50, P99, Bytes, Allocs, Rate, Admitted}
+var units = []string{PerCheck, P50, P99, Bytes, Allocs, Rate, Admitted, PerKey, Longest, Machine}
 
 // Cell is what a sample is of. Those of one match are measured next to each other in each
 // round, so that their quotients mean something on a machine that others use as well.

@@ -2,7 +2,8 @@
 // meter and its lease spender as plain float64 Go, written from the contract's formulas
 // and from nothing else. It fills in the golden vectors and is compared with the
 // contract's Lua in a real Redis, reply by reply. It is never part of the product: no
-// limiter may import it, because nothing that ships computes a decision but the Lua.
+// limiter may import it, because nothing that ships computes a decision but the Lua,
+// in Redis or translated into Go.
 //
 // Every product is written float64(x*y). Without the conversion Go may fuse it with a
 // following sum (on arm64, or with GOAMD64=v3), which rounds once where Redis rounds

@@ -9,8 +9,8 @@ const MaxCost = 1<<53 - 1
 // Limiter is one limit, applied to any number of keys. Limiters of every door satisfy
 // it, and so can a fake of yours. Implementations are safe for concurrent use.
 //
-// Every method honours its context. A cost below 1 or above [MaxCost] is
-// [ErrInvalidArgument] before anything is asked. A method that a limiter cannot
+// Every method honours its context. A cost below 1 or above [MaxCost] and a key longer than
+// [MaxKeyBytes] are [ErrInvalidArgument] before anything is asked. A method that a limiter cannot
 // perform answers [ErrNotSupported].
 type Limiter interface {
 	// Check spends one unit of key's limit if it can.

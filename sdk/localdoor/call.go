@@ -42,8 +42,11 @@ func (l *Limiter) momentAt(op string, now time.Time) (moment, error) {
 }
 
 // validate refuses what must not be checked.
-func (l *Limiter) validate(ctx context.Context, op string, cost int64) error {
+func (l *Limiter) validate(ctx context.Context, op string, cost int64, keys ...string) error {
 	if err := throttlekit.ValidateCost(op, cost); err != nil {
+		return err
+	}
+	if err := throttlekit.ValidateKeys(op, keys...); err != nil {
 		return err
 	}
 	if cost > l.maxCost {
@@ -67,11 +70,6 @@ func closed(op string) error {
 }
 
 var errClosed = errors.New("the limiter is closed")
-
-func tooLong(op, key string) error {
-	return &throttlekit.Error{Op: op, Kind: throttlekit.ErrInvalidArgument,
-		Err: fmt.Errorf("the key is %d bytes long, want at most %d", len(key), MaxKeyBytes)}
-}
 
 func notSupported(op, why string) error {
 	return &throttlekit.Error{Op: op, Kind: throttlekit.ErrNotSupported, Err: errors.New(why)}

@@ -93,7 +93,7 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (d throttl
 // checkNow and what it calls write the decision where the caller wants it: it is seven
 // words, and each copy of them costs more than a look into the index.
 func (l *Limiter) checkNow(ctx context.Context, d *throttlekit.Decision, key string, cost int64) error {
-	if err := l.validate(ctx, opCheck, cost); err != nil {
+	if err := l.validate(ctx, opCheck, cost, key); err != nil {
 		return err
 	}
 	return l.check(d, opCheck, key, cost, l.moment())
@@ -107,7 +107,7 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 	if err != nil {
 		return d, err
 	}
-	if err := l.validate(ctx, opCheck, cost); err != nil {
+	if err := l.validate(ctx, opCheck, cost, key); err != nil {
 		return d, err
 	}
 	err = l.check(&d, opCheck, key, cost, at)
@@ -117,7 +117,7 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 // CheckMany implements [throttlekit.Limiter]. All keys are checked at one instant, in
 // order; other checks may come between two of them.
 func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
-	if err := l.validate(ctx, opCheckMany, cost); err != nil {
+	if err := l.validate(ctx, opCheckMany, cost, keys...); err != nil {
 		return nil, err
 	}
 	at := l.moment()
@@ -185,9 +185,6 @@ func (l *Limiter) Stats() Stats {
 
 // check makes one check.
 func (l *Limiter) check(d *throttlekit.Decision, op, key string, cost int64, at moment) error {
-	if len(key) > MaxKeyBytes {
-		return tooLong(op, key)
-	}
 	hash := maphash.String(l.store.seed, key)
 	sh := l.store.shard(hash)
 	sh.mu.Lock()

@@ -147,7 +147,7 @@ func TestRefusedCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	long := strings.Repeat(secretKey, localdoor.MaxKeyBytes/len(secretKey)+1)
+	long := strings.Repeat(secretKey, throttlekit.MaxKeyBytes/len(secretKey)+1)
 	moments := []localdoor.Moment{{Now: 1, Cost: 1}}
 	for _, row := range []struct {
 		name, op string

@@ -69,8 +69,8 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, ask fun
 	if err := enter(ctx, op); err != nil {
 		return err
 	}
-	if len(key) > MaxKeyBytes {
-		return tooLong(op, key)
+	if err := throttlekit.ValidateKeys(op, key); err != nil {
+		return err
 	}
 	hash := maphash.String(l.store.seed, key)
 	sh := l.store.shard(hash)

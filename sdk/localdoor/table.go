@@ -3,6 +3,7 @@ package localdoor
 import (
 	"hash/maphash"
 
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/script"
 )
 
@@ -39,11 +40,8 @@ type entry struct {
 	cell     script.Cell
 }
 
-// MaxKeyBytes is how long a key may be. A longer one is [throttlekit.ErrInvalidArgument].
-const MaxKeyBytes = 1 << 20
-
 // The keys of a chunk, those that are unused included, must fit in 32 bits.
-const _ = uint32(3 * chunkSize * MaxKeyBytes)
+const _ = uint32(3 * chunkSize * throttlekit.MaxKeyBytes)
 
 const (
 	minSlots  = 8

@@ -39,7 +39,8 @@
 // The key is the prefix, a colon and the caller's key; the caller's key alone when the
 // prefix is empty. Nothing is escaped, so prefix "a" with key "b:c" is prefix "a:b" with
 // key "c". To share limits with the service, give the prefix that it uses for the
-// policy.
+// policy. Keys may be any bytes, [throttlekit.MaxKeyBytes] of them at most. [WithKeyHash]
+// has a hash take the key's place.
 //
 // # Whose clock
 //

@@ -3,6 +3,7 @@ package redisdoor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/gomodule/redigo/redis"
@@ -49,7 +50,7 @@ func Open(pool Pool, opts ...Option) *Door {
 }
 
 // Limiter returns a limiter that runs s through the door. The error is the strategy's:
-// it names the field, what was got and what is allowed.
+// it names the field, what was got and what is allowed; or that of [WithKeyHash].
 func (d *Door) Limiter(s script.Strategy, opts ...LimiterOption) (*Limiter, error) {
 	if s == nil {
 		return nil, errors.New("redisdoor: the strategy is nil")
@@ -61,6 +62,9 @@ func (d *Door) Limiter(s script.Strategy, opts ...LimiterOption) (*Limiter, erro
 	settings := d.settings
 	for _, o := range opts {
 		o.applyToLimiter(&settings)
+	}
+	if settings.hashErr != nil {
+		return nil, fmt.Errorf("redisdoor: %w", settings.hashErr)
 	}
 	return newLimiter(d, plan, settings), nil
 }

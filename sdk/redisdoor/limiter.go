@@ -19,6 +19,7 @@ type Limiter struct {
 	door     *Door
 	plan     *script.Plan
 	settings settings
+	before   string // the prefix and its colon, which every key has
 	route    route
 	fused    bool
 
@@ -29,10 +30,15 @@ var _ throttlekit.Limiter = (*Limiter)(nil)
 
 func newLimiter(d *Door, plan *script.Plan, s settings) *Limiter {
 	def := plan.Definition()
+	before := s.prefix
+	if before != "" {
+		before += ":"
+	}
 	return &Limiter{
 		door:       d,
 		plan:       plan,
 		settings:   s,
+		before:     before,
 		route:      routeOf(plan),
 		fused:      !s.alone && def.Many.Source != "",
 		check:      newEvalScript(def.Check),
@@ -49,7 +55,7 @@ func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, 
 
 // CheckN implements [throttlekit.Limiter] as Check does.
 func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
-	if err := l.validate(opCheck, cost); err != nil {
+	if err := l.validate(opCheck, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	if l.fused {
@@ -67,7 +73,7 @@ func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.
 	if err != nil {
 		return throttlekit.Decision{}, err
 	}
-	if err := l.validate(opCheck, cost); err != nil {
+	if err := l.validate(opCheck, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	return l.checkAlone(ctx, key, cost, ms)
@@ -133,8 +139,11 @@ func (l *Limiter) checkOn(ctx context.Context, conn redis.Conn, key string, cost
 }
 
 // validate refuses what must not be sent.
-func (l *Limiter) validate(op string, cost int64) error {
+func (l *Limiter) validate(op string, cost int64, keys ...string) error {
 	if err := throttlekit.ValidateCost(op, cost); err != nil {
+		return err
+	}
+	if err := throttlekit.ValidateKeys(op, keys...); err != nil {
 		return err
 	}
 	if work := l.plan.Work(cost); work > l.settings.maxWork {
@@ -156,11 +165,12 @@ func (l *Limiter) appendArgs(dst []any, script any, key string, now, cost any) [
 	return l.plan.AppendArgv(append(dst, script, 1, key), now, cost)
 }
 
+// key is what Redis knows key by.
 func (l *Limiter) key(key string) string {
-	if l.settings.prefix == "" {
-		return key
+	if l.settings.hash != nil {
+		return l.settings.hash.Key(l.before, key)
 	}
-	return l.settings.prefix + ":" + key
+	return l.before + key
 }
 
 // decide turns what Redis answered to one check into a decision or a fault.

@@ -29,7 +29,7 @@ func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]t
 }
 
 func (l *Limiter) checkMany(ctx context.Context, keys []string, cost int64, now any) ([]throttlekit.Decision, error) {
-	if err := l.validate(opCheckMany, cost); err != nil {
+	if err := l.validate(opCheckMany, cost, keys...); err != nil {
 		return nil, err
 	}
 	if l.plan.Definition().Many.Source == "" {

@@ -1,5 +1,7 @@
 package redisdoor
 
+import "github.com/throttlekit/throttlekit-go/sdk/internal/keyhash"
+
 // Option configures a door, and with it all its limiters.
 type Option interface{ apply(*settings) }
 
@@ -14,6 +16,8 @@ type settings struct {
 	prefix  string
 	maxWork int64
 	alone   bool
+	hash    *keyhash.Hash // nil for keys as they are
+	hashErr error         // why there is none, though one was asked for
 
 	// The door's.
 	workers    int
@@ -37,6 +41,20 @@ func (f limiterOption) applyToLimiter(s *settings) { f(s) }
 // key as it is.
 func WithPrefix(prefix string) LimiterOption {
 	return limiterOption(func(s *settings) { s.prefix = prefix })
+}
+
+// WithKeyHash has Redis hold a keyed hash in each key's place: the prefix and its colon,
+// then HMAC-SHA-256(secret, key) in 64 lower-case hexadecimal digits. So nobody who reads
+// the Redis, its backups or its slow log learns whom the keys name, and a guess cannot be
+// tried without the secret. All who share a limit must use it, with the same secret; another
+// secret begins all limits anew. A hash tag in braces is hashed with the rest, so keys that
+// have one in common are no longer in one cluster slot.
+//
+// The secret is at least 16 bytes that nobody can guess; with a shorter one [Door.Limiter]
+// and [New] return an error. It is copied.
+func WithKeyHash(secret []byte) LimiterOption {
+	hash, err := keyhash.New(secret)
+	return limiterOption(func(s *settings) { s.hash, s.hashErr = hash, err })
 }
 
 // DefaultMaxWork is the work that one check may be for Redis when [WithMaxWork] says

@@ -82,6 +82,9 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, now any
 	if err := throttlekit.ValidateCost(op, cost); err != nil {
 		return 0, nil, err
 	}
+	if err := throttlekit.ValidateKeys(op, key); err != nil {
+		return 0, nil, err
+	}
 	if l.plan.Definition().Probe.Source == "" {
 		return 0, nil, notSupported(op, "the strategy's check script cannot run dry")
 	}
@@ -113,6 +116,9 @@ func (l *Limiter) probeArgs(text any, key string, now any, questions []any) []an
 // Reset forgets everything that was spent from key. It deletes the key's state, so the
 // next check finds it untouched, in every process that shares it.
 func (l *Limiter) Reset(ctx context.Context, key string) error {
+	if err := throttlekit.ValidateKeys(opReset, key); err != nil {
+		return err
+	}
 	if err := l.door.enter(ctx, opReset); err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func (l *Limiter) replied(ctx context.Context, i int, reply any) (throttlekit.De
 // replay returns what Redis answered to each check of the timeline, or, with probes, to
 // each dry run and its check in turn.
 func (l *Limiter) replay(ctx context.Context, key string, moments []Moment, probes bool) ([]any, error) {
+	if err := throttlekit.ValidateKeys(opReplay, key); err != nil {
+		return nil, err
+	}
 	for i, m := range moments {
 		if m.Now == 0 || !(m.Cost > 0 && m.Cost <= throttlekit.MaxCost) {
 			return nil, &throttlekit.Error{Op: opReplay, Kind: throttlekit.ErrInvalidArgument,

@@ -7,8 +7,8 @@
 //	err = srv.Serve(ctx, listener) // until ctx ends
 //
 // A [Server] is an [http.Handler] too, for who has an HTTP server already; that one must
-// speak HTTP/2, in the clear or over TLS, for gRPC to work, and bounds headers, streams
-// and idle connections by itself.
+// speak HTTP/2, in the clear or over TLS, for gRPC to work, and bounds headers, streams,
+// unread answers and idle connections by itself.
 //
 // # What it answers
 //
@@ -21,18 +21,26 @@
 //	                   [throttlekit.ErrNotSupported]
 //	INVALID_ARGUMENT   a cost above [throttlekit.MaxCost], more than 10,000 keys, a key
 //	                   above 4 KiB, or the limiter says [throttlekit.ErrInvalidArgument]
+//	UNAUTHENTICATED    no secret or certificate, where one is wanted
+//	PERMISSION_DENIED  [WithAuthorization] says so
 //	RESOURCE_EXHAUSTED a request above 4 MiB
 //	CANCELED,
 //	DEADLINE_EXCEEDED  the caller gave up
 //	INTERNAL           any other error of the limiter, or no answer of it within
 //	                   [WithStoreTimeout]
 //
-// An unknown policy is reported before anything else is looked at. No message holds a
-// limited key.
+// Who calls is looked at first, before a request is read, and then the policy. No message
+// holds a limited key.
 //
 // Give the policies limiters of one door, a
 // [github.com/throttlekit/throttlekit-go/sdk/redisdoor.Door]: calls to Check that are under
 // way at the same moment then share scripts and connections, whoever makes them.
+//
+// # Who may call
+//
+// Everybody who can connect, unless [WithSecrets], [WithClientCertificates] or
+// [WithAuthorization] says otherwise; each that is given must be satisfied. They stand
+// before the contract's services. Health checks and reflection are open.
 //
 // # When the store fails
 //

@@ -39,15 +39,16 @@ func newHealth(draining context.Context, service string, mode FailMode) *health 
 	return &health{draining: draining, service: service, failMode: mode, watchers: make(map[*watcher]struct{})}
 }
 
+const watchProcedure = "/" + grpchealth.HealthV1ServiceName + "/Watch"
+
 // endWatchKey is where the context of a Watch keeps the function that ends it.
 type endWatchKey struct{}
 
 // watchable gives each request's context the means to end a Watch. It goes by way of the
 // context because that is all that a Watch shares with the Check calls made for it.
 func (h *health) watchable(next http.Handler) http.Handler {
-	const watch = "/" + grpchealth.HealthV1ServiceName + "/Watch"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == watch {
+		if r.URL.Path == watchProcedure {
 			ctx, end := context.WithCancel(r.Context())
 			defer end()
 			r = r.WithContext(context.WithValue(ctx, endWatchKey{}, end))

@@ -16,6 +16,10 @@ const (
 	// contract expect to get through.
 	maxRequestBytes = 4 << 20
 
+	// maxProbeBytes is the same for health checks and reflection, which anybody may ask:
+	// their requests hold a name or two.
+	maxProbeBytes = 16 << 10
+
 	// maxKeys is how many keys one CheckMany may carry: far above the batches that one
 	// request of an application needs. It costs Redis some hundred milliseconds, which
 	// others share, since the door sends it in pieces.
@@ -69,6 +73,10 @@ const (
 
 	// readBodyTimeout is the same for the body of a call.
 	readBodyTimeout = 10 * time.Second
+
+	// writeTimeout is for an answer that its caller does not read, which would otherwise be
+	// kept, up to some hundred kilobytes of it, for each stream of each connection.
+	writeTimeout = 10 * time.Second
 
 	// idleTimeout is longer than the 90 seconds after which Go clients, this SDK's
 	// included, drop an unused connection: where the client closes, no check is lost by

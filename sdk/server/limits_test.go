@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"net"
@@ -67,6 +68,39 @@ func TestArgumentsAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInflationEnds: what is too long is not inflated to its end, for which nobody would pay
+// but the server.
+func TestInflationEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		gzip string
+		want int64
+	}{
+		{"short enough", gzipOf(t, 1000), 1000},
+		{"the longest", gzipOf(t, server.MaxRequestBytes), server.MaxRequestBytes},
+		{"64 GiB", bomb(4096), server.MaxRequestBytes + 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if n, err := server.Inflate(strings.NewReader(row.gzip)); err != nil || n != row.want {
+				t.Errorf("inflated %d bytes (%v), want %d", n, err, row.want)
+			}
+		})
+	}
+}
+
+func gzipOf(t *testing.T, zeros int) string {
+	t.Helper()
+	var small bytes.Buffer
+	w := gzip.NewWriter(&small)
+	if _, err := w.Write(make([]byte, zeros)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return small.String()
 }
 
 // TestStreamsAreBounded fills one HTTP/2 connection with calls; a client then needs another.

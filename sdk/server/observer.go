@@ -11,8 +11,9 @@ import (
 type Observer interface {
 	// Called is told of each call to Check, CheckMany, Peek, Forecast, Debit and Admit when
 	// it has been answered. op is the operation's word, such as checkMany. policy is
-	// empty when the server has no policy of the name asked for. err is nil or what the
-	// caller gets, whose code connect.CodeOf tells.
+	// empty when the server has no policy of the name asked for, and when the caller was
+	// refused before the request was read. err is nil or what the caller gets, whose code
+	// connect.CodeOf tells.
 	Called(op, policy string, took time.Duration, err error)
 
 	// Decided is told of each decision of Check and CheckMany. madeUp reports that it is

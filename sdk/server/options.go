@@ -108,7 +108,8 @@ func WithObserver(observer Observer) Option {
 }
 
 // WithHandlerOptions adds options, such as interceptors, to the handlers of the contract's
-// services. Health checks and reflection are not affected.
+// services. Health checks and reflection are not affected. Interceptors run after
+// [WithSecrets], [WithClientCertificates] and [WithAuthorization].
 func WithHandlerOptions(options ...connect.HandlerOption) Option {
 	return option(func(s *settings) error {
 		for i, o := range options {
@@ -130,9 +131,14 @@ type settings struct {
 	logger         *slog.Logger
 	observer       Observer
 	handlerOptions []connect.HandlerOption
+	guard          guardSettings
 
 	// Constants, but for tests, which cannot wait that long.
-	readHeaderTimeout, readBodyTimeout, idleTimeout, storeInterval time.Duration
+	readHeaderTimeout, readBodyTimeout, writeTimeout, idleTimeout, storeInterval time.Duration
+
+	// callTimeout bounds a call from its headers to the end of its answer: for the request
+	// to arrive, for the store, and for the caller to read.
+	callTimeout time.Duration
 }
 
 func newSettings(options []Option) (*settings, error) {
@@ -143,6 +149,7 @@ func newSettings(options []Option) (*settings, error) {
 		observer:          nobody{},
 		readHeaderTimeout: readHeaderTimeout,
 		readBodyTimeout:   readBodyTimeout,
+		writeTimeout:      writeTimeout,
 		idleTimeout:       idleTimeout,
 		storeInterval:     storeInterval,
 	}
@@ -153,6 +160,9 @@ func newSettings(options []Option) (*settings, error) {
 		if err := o.apply(s); err != nil {
 			return nil, err
 		}
+	}
+	if s.callTimeout == 0 {
+		s.callTimeout = s.readBodyTimeout + s.storeTimeout + maxKeys*keyTimeout + s.writeTimeout
 	}
 	return s, nil
 }

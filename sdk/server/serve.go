@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // Serve answers on listener until ctx ends: HTTP/1.1 and HTTP/2, in the clear. For TLS
@@ -50,9 +51,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// httpServer is the HTTP server that Serve runs. There is no bound on writing, which would
-// end an open Watch. HTTP/2's frames and windows stay as Go has them: they are for bodies
-// far larger than a check's, and neither smaller nor larger ones changed its rate.
+// httpServer is the HTTP server that Serve runs. HTTP/2's frames and windows stay as Go has
+// them: they are for bodies far larger than a check's, and neither smaller nor larger ones
+// changed its rate.
 func (s *Server) httpServer() *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -61,11 +62,24 @@ func (s *Server) httpServer() *http.Server {
 	return &http.Server{
 		Handler:           s,
 		Protocols:         protocols,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.settings.writeTimeout},
 		MaxHeaderBytes:    maxHeaderBytes,
 		ReadHeaderTimeout: s.settings.readHeaderTimeout,
+		WriteTimeout:      s.settings.callTimeout,
 		IdleTimeout:       s.settings.idleTimeout,
+		ConnState:         s.firstBytes,
 		ErrorLog:          slog.NewLogLogger(s.settings.logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// firstBytes ends a connection on which nothing comes at all. For one in the clear Go 1.25.0
+// starts the timeout for headers with their first byte only.
+func (s *Server) firstBytes(conn net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		_ = conn.SetReadDeadline(time.Now().Add(s.settings.readHeaderTimeout))
+	case http.StateActive:
+		_ = conn.SetReadDeadline(time.Time{})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"connectrpc.com/connect"
@@ -47,25 +48,40 @@ func New(policies []Policy, options ...Option) (*Server, error) {
 	}
 
 	ours := []connect.HandlerOption{
+		connect.WithCodec(protoCodec{}), connect.WithCodec(jsonCodec{"json"}), connect.WithCodec(jsonCodec{"json; charset=utf-8"}),
+		inflation(),
 		connect.WithReadMaxBytes(maxRequestBytes),
 		connect.WithCompressMinBytes(minCompressBytes),
 	}
 	all := append(ours[:len(ours):len(ours)], settings.handlerOptions...)
-	s.services.add(throttlekitv1connect.NewRateLimiterHandler(s.limiter, all...))
+	protect := s.guarding(all)
+	s.services.add(protect(throttlekitv1connect.NewRateLimiterHandler(s.limiter, all...)))
 	// The contract's other services are mounted to say UNIMPLEMENTED themselves, in every
 	// protocol; a bare 404 is for the caller to interpret.
-	s.services.add(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...))
-	s.services.add(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...))
+	s.services.add(protect(throttlekitv1connect.NewMonitorHandler(throttlekitv1connect.UnimplementedMonitorHandler{}, all...)))
+	s.services.add(protect(throttlekitv1connect.NewFleetHandler(throttlekitv1connect.UnimplementedFleetHandler{}, all...)))
 	// Health and reflection stay outside the user's interceptors: a probe has no
 	// credentials, and what reflection tells is public.
-	path, handler := grpchealth.NewHandler(s.health, ours...)
+	probes := append(ours[:len(ours):len(ours)], connect.WithReadMaxBytes(maxProbeBytes))
+	path, handler := grpchealth.NewHandler(s.health, probes...)
 	s.services.add(path, s.health.watchable(handler))
 	reflector := grpcreflect.NewStaticReflector(throttlekitv1connect.RateLimiterName, grpchealth.HealthV1ServiceName)
-	path, handler = grpcreflect.NewHandlerV1(reflector, ours...)
+	path, handler = grpcreflect.NewHandlerV1(reflector, probes...)
 	s.services.add(path, s.untilDrain(handler))
-	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, ours...)
+	path, handler = grpcreflect.NewHandlerV1Alpha(reflector, probes...)
 	s.services.add(path, s.untilDrain(handler))
 	return s, nil
+}
+
+// guarding puts the guard before a service, unless everybody may call.
+func (s *Server) guarding(options []connect.HandlerOption) func(string, http.Handler) (string, http.Handler) {
+	if s.settings.guard.open() {
+		return func(path string, next http.Handler) (string, http.Handler) { return path, next }
+	}
+	writer, noticed := connect.NewErrorWriter(options...), new(atomic.Int64)
+	return func(path string, next http.Handler) (string, http.Handler) {
+		return path, &guard{settings: s.settings, next: next, errors: writer, noticed: noticed}
+	}
 }
 
 // SetPolicies replaces all policies at once, on the terms of [New]. Calls under way finish
@@ -87,6 +103,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !converses[r.URL.Path] {
 		// An error means that the HTTP server around this one has no such deadlines.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.settings.readBodyTimeout))
+	}
+	if streams(r.URL.Path) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the HTTP server's is for calls
 	}
 	s.services.ServeHTTP(w, r)
 }
@@ -115,6 +134,9 @@ var converses = map[string]bool{
 	"/" + grpcreflect.ReflectV1ServiceName + "/ServerReflectionInfo":      true,
 	"/" + grpcreflect.ReflectV1AlphaServiceName + "/ServerReflectionInfo": true,
 }
+
+// streams reports whether the answer to a call goes on for as long as its caller likes.
+func streams(path string) bool { return converses[path] || path == watchProcedure }
 
 // services finds the handler of a request by what all its methods' paths begin with, such
 // as /grpc.health.v1.Health/. It does what [http.ServeMux] would, which parses patterns for

@@ -54,3 +54,24 @@ func validatePort(port string) error {
 	}
 	return errors.New("the address has a port that is no number from 1 to 65535")
 }
+
+// loopbackHost reports whether a host by its name is this machine. What a name stands for
+// in the end is for the dial to see.
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// keepHere gives back a connection that does not leave this machine, and closes another.
+func keepHere(conn net.Conn) (net.Conn, error) {
+	switch peer := conn.RemoteAddr().(type) {
+	case *net.UnixAddr:
+		return conn, nil
+	case *net.TCPAddr:
+		if peer.IP.IsLoopback() {
+			return conn, nil
+		}
+	}
+	_ = conn.Close()
+	return nil, errors.New("the address leads to another machine, where the secret would go in the clear; use https://")
+}

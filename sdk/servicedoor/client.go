@@ -13,6 +13,7 @@ import (
 	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
 	"github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1/throttlekitv1connect"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
+	"github.com/throttlekit/throttlekit-go/sdk/internal/keyhash"
 )
 
 // The operations, in the contract's spelling.
@@ -33,7 +34,8 @@ type Client struct {
 	fleet       throttlekitv1connect.FleetClient
 
 	timeout time.Duration
-	queue   *queue // of checks that travel together, or nil
+	hash    *keyhash.Hash // or nil
+	queue   *queue        // of checks that travel together, or nil
 	closed  atomic.Bool
 	hangUp  func()
 }
@@ -52,10 +54,10 @@ func New(address string, options ...Option) (*Client, error) {
 		return nil, fmt.Errorf("servicedoor: %w", err)
 	}
 
-	client := &Client{timeout: settings.timeout}
+	client := &Client{timeout: settings.timeout, hash: settings.hash}
 	httpClient, hangUp := settings.newHTTPClient(base)
 	client.hangUp = hangUp
-	once := onceClient{client: httpClient, closed: &client.closed}
+	once := onceClient{client: httpClient, closed: &client.closed, secret: settings.secret}
 	connectOptions := settings.connectOptions()
 	client.rateLimiter = throttlekitv1connect.NewRateLimiterClient(once, base.String(), connectOptions...)
 	client.monitor = throttlekitv1connect.NewMonitorClient(once, base.String(), connectOptions...)
@@ -75,9 +77,10 @@ func (c *Client) Check(ctx context.Context, policy, key string) (throttlekit.Dec
 // CheckN spends cost units of key's limit under policy if it can spend all of them, else
 // none. cost is 1 to [throttlekit.MaxCost].
 func (c *Client) CheckN(ctx context.Context, policy, key string, cost int64) (throttlekit.Decision, error) {
-	if err := validate(opCheck, policy, cost, key); err != nil {
+	if err := c.validate(opCheck, policy, cost, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
+	key = c.onWire(key)
 	r := route{policy: policy, cost: cost}
 	if c.queue != nil {
 		return c.checkGathered(ctx, r, key)
@@ -100,11 +103,18 @@ func (c *Client) checkAlone(ctx context.Context, r route, key string) (throttlek
 // keys give an empty slice without a call. The keys are decided one by one; when the call
 // fails, any of them may have been consumed where MayHaveConsumed says so.
 func (c *Client) CheckMany(ctx context.Context, policy string, keys []string, cost int64) ([]throttlekit.Decision, error) {
-	if err := validate(opCheckMany, policy, cost, keys...); err != nil {
+	if err := c.validate(opCheckMany, policy, cost, keys...); err != nil {
 		return nil, err
 	}
 	if len(keys) == 0 {
 		return []throttlekit.Decision{}, c.ready(ctx, opCheckMany)
+	}
+	if c.hash != nil {
+		plain := keys
+		keys = make([]string, len(plain))
+		for i, key := range plain {
+			keys[i] = c.onWire(key)
+		}
 	}
 	return c.checkTogether(ctx, opCheckMany, route{policy: policy, cost: cost}, keys)
 }
@@ -122,11 +132,11 @@ func (c *Client) checkTogether(ctx context.Context, op string, r route, keys []s
 
 // Peek reports what a check of cost 1 would find now, and consumes nothing.
 func (c *Client) Peek(ctx context.Context, policy, key string) (throttlekit.Decision, error) {
-	if err := validate(opPeek, policy, 1, key); err != nil {
+	if err := c.validate(opPeek, policy, 1, key); err != nil {
 		return throttlekit.Decision{}, err
 	}
 	res, err := call(ctx, c, opPeek, c.rateLimiter.Peek, &throttlekitv1.PeekRequest{
-		Policy: policy, Key: key,
+		Policy: policy, Key: c.onWire(key),
 	})
 	if err != nil {
 		return throttlekit.Decision{}, err
@@ -137,11 +147,11 @@ func (c *Client) Peek(ctx context.Context, policy, key string) (throttlekit.Deci
 // Forecast reports how often cost could be spent now and when more comes back, and
 // consumes nothing. cost is 1 to [throttlekit.MaxCost].
 func (c *Client) Forecast(ctx context.Context, policy, key string, cost int64) (throttlekit.Forecast, error) {
-	if err := validate(opForecast, policy, cost, key); err != nil {
+	if err := c.validate(opForecast, policy, cost, key); err != nil {
 		return throttlekit.Forecast{}, err
 	}
 	res, err := call(ctx, c, opForecast, c.rateLimiter.Forecast, &throttlekitv1.ForecastRequest{
-		Policy: policy, Key: key, Cost: cost,
+		Policy: policy, Key: c.onWire(key), Cost: cost,
 	})
 	if err != nil {
 		return throttlekit.Forecast{}, err
@@ -150,8 +160,8 @@ func (c *Client) Forecast(ctx context.Context, policy, key string, cost int64) (
 }
 
 // RateLimiter is the generated client of the RateLimiter service. It shares the
-// connections, the protocol and the interceptors of c, but not [WithTimeout], and its
-// errors are connect's own.
+// connections, the protocol, the interceptors and the secret of c, but neither
+// [WithTimeout] nor [WithKeyHash], and its errors are connect's own.
 func (c *Client) RateLimiter() throttlekitv1connect.RateLimiterClient { return c.rateLimiter }
 
 // Monitor is the generated client of the Monitor service, on the terms of
@@ -217,18 +227,32 @@ func call[Req, Res any](
 	return res, nil
 }
 
+// onWire is what the service knows key by.
+func (c *Client) onWire(key string) string {
+	if c.hash == nil {
+		return key
+	}
+	return c.hash.Key("", key)
+}
+
 // validate refuses what the service would refuse, or could not even be told: proto3
-// strings are UTF-8.
-func validate(op, policy string, cost int64, keys ...string) error {
+// strings are UTF-8. A hash is.
+func (c *Client) validate(op, policy string, cost int64, keys ...string) error {
 	if err := throttlekit.ValidateCost(op, cost); err != nil {
+		return err
+	}
+	if err := throttlekit.ValidateKeys(op, keys...); err != nil {
 		return err
 	}
 	if !utf8.ValidString(policy) {
 		return invalid(op, errors.New("the policy name is not valid UTF-8"))
 	}
+	if c.hash != nil {
+		return nil
+	}
 	for i, key := range keys {
 		if !utf8.ValidString(key) {
-			return invalid(op, fmt.Errorf("keys[%d] is not valid UTF-8, as the service's wire needs", i))
+			return invalid(op, fmt.Errorf("keys[%d] is not valid UTF-8, as the service's wire needs; with WithKeyHash it need not be", i))
 		}
 	}
 	return nil

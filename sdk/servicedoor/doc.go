@@ -25,7 +25,8 @@
 // errors see through it. What it says:
 //
 //	what happened                          Source     Kind               MayHaveConsumed
-//	bad cost, policy or key, not UTF-8     SDK        ErrInvalidArgument false
+//	bad cost, policy or key: not UTF-8,    SDK        ErrInvalidArgument false
+//	above throttlekit.MaxKeyBytes
 //	context ended before the call          SDK        nil                false
 //	client closed before the call          SDK        ErrUnavailable     false
 //	context ended before its turn came     SDK        nil                false

@@ -7,3 +7,6 @@ const (
 	GatherWaiting = gatherWaiting
 	LongKey       = longKey
 )
+
+// KeepHere is what a dial in the clear does when there is a secret to show.
+var KeepHere = keepHere

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
+
+	"github.com/throttlekit/throttlekit-go/sdk/internal/keyhash"
 )
 
 // Option configures [New].
@@ -48,6 +51,42 @@ func WithTLSConfig(config *tls.Config) Option {
 		}
 		s.tls = config.Clone()
 		return nil
+	})
+}
+
+// WithSecret shows the service secret with every call, as "authorization: Bearer SECRET",
+// those of the raw clients too. The service in package server wants one by its
+// WithSecrets; others take it for their Monitor and Fleet services. It is of printable
+// ASCII without spaces, and stands in no error of this package; interceptors do not see it.
+//
+// New refuses an http:// address that is not a loopback one: in the clear the secret goes
+// no further than this machine, which is looked at again for each connection. With
+// [WithHTTPClient] connections are that client's, and New looks at the address alone.
+func WithSecret(secret string) Option {
+	return option(func(s *settings) error {
+		if secret == "" {
+			return errors.New("WithSecret was given an empty secret; leave it out for none")
+		}
+		if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return errors.New("WithSecret was given a secret with a character that no header can carry, want printable ASCII without spaces")
+		}
+		s.secret = secret
+		return nil
+	})
+}
+
+// WithKeyHash tells the service a keyed hash in each key's place: HMAC-SHA-256(secret,
+// key) in 64 lower-case hexadecimal digits. So neither the service nor the Redis behind it
+// nor their logs learn whom the keys name, and a guess cannot be tried without the secret.
+// All who share a limit must use it, with the same secret, the Redis door's WithKeyHash
+// included; another secret begins all limits anew. Keys may then be any bytes, UTF-8 or not.
+//
+// The secret is at least 16 bytes that nobody can guess. It is copied.
+func WithKeyHash(secret []byte) Option {
+	hash, err := keyhash.New(secret)
+	return option(func(s *settings) error {
+		s.hash = hash
+		return err
 	})
 }
 
@@ -147,6 +186,8 @@ type settings struct {
 	protocol                  protocol
 	tls                       *tls.Config
 	client                    connect.HTTPClient
+	secret                    string        // or empty
+	hash                      *keyhash.Hash // or nil
 	interceptors              []connect.Interceptor
 	timeout                   time.Duration
 	gathering                 bool
@@ -169,6 +210,8 @@ func newSettings(base *url.URL, options []Option) (*settings, error) {
 		return nil, errors.New("WithTLSConfig has no effect on the client of WithHTTPClient; configure that client's TLS")
 	case s.client != nil && pings:
 		return nil, errors.New("WithPing has no effect on the client of WithHTTPClient; configure that client's HTTP/2")
+	case s.secret != "" && base.Scheme != "https" && !loopbackHost(base.Hostname()):
+		return nil, errors.New("WithSecret needs an https:// address, or one on this machine such as http://localhost:50051: in the clear the secret would be anybody's who listens")
 	case s.tls != nil && base.Scheme != "https":
 		return nil, errors.New("WithTLSConfig needs an https:// address")
 	case pings && base.Scheme == "http" && s.protocol != protocolGRPC:

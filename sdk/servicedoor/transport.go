@@ -32,6 +32,12 @@ const (
 // newHTTPClient makes the client that requests go through, and the function that ends its
 // connections.
 func (s *settings) newHTTPClient(base *url.URL) (connect.HTTPClient, func()) {
+	if own, ok := s.client.(*http.Client); ok && s.secret != "" {
+		// A redirect could take the secret anywhere.
+		still := *own
+		still.CheckRedirect = noRedirect
+		return &still, func() {}
+	}
 	if s.client != nil {
 		return s.client, func() {}
 	}
@@ -46,7 +52,7 @@ func (s *settings) newHTTPClient(base *url.URL) (connect.HTTPClient, func()) {
 		protocols.SetHTTP1(true)
 		protocols.SetHTTP2(true)
 	}
-	wires := new(wires)
+	wires := &wires{loopbackOnly: s.secret != "" && !secure}
 	transport := &http.Transport{
 		DialContext:         wires.dial,
 		TLSClientConfig:     s.tls,
@@ -63,21 +69,21 @@ func (s *settings) newHTTPClient(base *url.URL) (connect.HTTPClient, func()) {
 		// A proxy tunnels TLS; it could not pass on HTTP/2 in the clear.
 		transport.Proxy = http.ProxyFromEnvironment
 	}
-	client := &http.Client{
-		Transport: transport,
-		// A redirect is no answer to a check, and following one asks somebody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return client, func() {
+	return &http.Client{Transport: transport, CheckRedirect: noRedirect}, func() {
 		transport.CloseIdleConnections()
 		wires.cut()
 	}
 }
 
-// onceClient sees to it that no request is sent twice and none after Close.
+// noRedirect: a redirect is no answer to a check, and following one asks somebody else.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// onceClient sees to it that no request is sent twice and none after Close, and that each
+// shows the secret, if there is one.
 type onceClient struct {
 	client connect.HTTPClient
 	closed *atomic.Bool
+	secret string
 }
 
 // Do implements [connect.HTTPClient].
@@ -89,6 +95,10 @@ func (o onceClient) Do(req *http.Request) (*http.Response, error) {
 	// stream that the server reset. Without it, a request that has left has left once.
 	once := *req
 	once.GetBody = nil
+	if o.secret != "" {
+		once.Header = req.Header.Clone() // interceptors still have the other
+		once.Header.Set("Authorization", "Bearer "+o.secret)
+	}
 	res, err := o.client.Do(&once)
 	if failed, ok := err.(*url.Error); ok {
 		err = turnedAway(failed)
@@ -151,6 +161,8 @@ func (t *trip) neverLeft() bool { return t.asked.Load() && !t.connected.Load() }
 // wires knows the open connections of a client. net/http closes only those that it
 // believes idle, and keeps one whose last call ended a moment ago.
 type wires struct {
+	loopbackOnly bool // since a secret travels in the clear
+
 	mu   sync.Mutex
 	open map[*wire]struct{}
 	dead bool
@@ -168,6 +180,11 @@ func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, er
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
+	}
+	if w.loopbackOnly {
+		if conn, err = keepHere(conn); err != nil {
+			return nil, err
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -23,7 +23,7 @@ var layers = []struct {
 	{name: "policy", rooms: []string{"sdk/policy"}},
 	{name: "resilient", rooms: []string{"sdk/resilient"}},
 	{name: "doors", rooms: []string{"sdk/redisdoor", "sdk/servicedoor", "sdk/localdoor", "sdk/embedded"}},
-	{name: "gather", rooms: []string{"sdk/internal/gather"}},
+	{name: "gather", rooms: []string{"sdk/internal/gather", "sdk/internal/keyhash"}},
 	{name: "generated", rooms: []string{"gen"}, besides: []string{"gen/proto"}},
 	{name: "script", rooms: []string{"sdk/script"}},
 	{name: "sdk", rooms: []string{"sdk"}},

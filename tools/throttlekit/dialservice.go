@@ -29,6 +29,7 @@ func targetFlags(target *cli.StringFlag) []cli.Flag {
 		&cli.StringFlag{Name: "tls-ca", Usage: "trust the certificates in `FILE` (PEM) instead of the system's"},
 		&cli.StringFlag{Name: "tls-cert", Usage: "show the service the certificate in `FILE` (PEM)"},
 		&cli.StringFlag{Name: "tls-key", Usage: "the key of --tls-cert, in `FILE` (PEM)"},
+		secretFlag("show the service the secret in `FILE`, on its first line"),
 	}
 }
 
@@ -58,6 +59,13 @@ func dialTarget(c *cli.Command) (*servicedoor.Client, error) {
 			return nil, err
 		}
 		options = append(options, servicedoor.WithTLSConfig(config))
+	}
+	secrets, err := readSecrets(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(secrets) > 0 {
+		options = append(options, servicedoor.WithSecret(secrets[0]))
 	}
 	client, err := servicedoor.New(target, options...)
 	if err != nil {

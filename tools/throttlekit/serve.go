@@ -58,6 +58,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "tls-cert", Usage: "speak TLS with the certificate chain in `FILE` (PEM)"},
 		&cli.StringFlag{Name: "tls-key", Usage: "the key of --tls-cert, in `FILE` (PEM)"},
 		&cli.StringFlag{Name: "tls-ca", Usage: "require a client certificate by the authorities in `FILE` (PEM)"},
+		secretFlag("answer only who shows one of the secrets in `FILE`, one on a line"),
 		&cli.StringFlag{Name: "metrics-port", Usage: "serve Prometheus metrics at /metrics, and /healthz, on `PORT`; 0 for any that is free"},
 		&cli.StringFlag{Name: "metrics-host", Value: "127.0.0.1", Usage: "serve them at `HOST`"},
 		&cli.DurationFlag{Name: "drain", Value: defaultDrain, Usage: "when told to stop, give the calls under way `DURATION`"},

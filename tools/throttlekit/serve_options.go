@@ -28,6 +28,7 @@ type serveOptions struct {
 	redisPrefix string
 	fail        server.FailMode
 	tls         *tls.Config // nil for none
+	secrets     []string    // of callers; none for everybody
 	metrics     bool
 	metricsHost string
 	metricsPort int
@@ -83,8 +84,16 @@ func readServeOptions(c *cli.Command) (*serveOptions, error) {
 	default:
 		return nil, fmt.Errorf("--log is %q, want text or json", format)
 	}
-	o.tls, err = readTLS(c)
-	return o, err
+	if o.tls, err = readTLS(c); err != nil {
+		return nil, err
+	}
+	if o.secrets, err = readSecrets(c); err != nil {
+		return nil, err
+	}
+	if len(o.secrets) > 0 && o.tls == nil && !loopback(o.host) {
+		return nil, fmt.Errorf("secrets need --tls-cert and --tls-key with --host %s: in the clear they would be anybody's who listens", o.host)
+	}
+	return o, nil
 }
 
 func readPort(c *cli.Command, flag string) (int, error) {

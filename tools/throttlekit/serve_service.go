@@ -68,13 +68,17 @@ func openService(ctx context.Context, o *serveOptions, log io.Writer) (_ *servic
 	if s.file, policies, s.local, err = s.readPolicies(); err != nil {
 		return nil, err
 	}
-	if s.server, err = server.New(policies,
+	options := []server.Option{
 		server.WithFailMode(o.fail),
 		server.WithStoreCheck(s.ping),
 		server.WithDrainTimeout(o.drain),
 		server.WithLogger(s.logger),
 		server.WithObserver(s.metrics),
-	); err != nil {
+	}
+	if len(o.secrets) > 0 {
+		options = append(options, server.WithSecrets(o.secrets...))
+	}
+	if s.server, err = server.New(policies, options...); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -99,6 +103,9 @@ func (s *service) warn() {
 	o := s.options
 	if o.tls == nil && !loopback(o.host) {
 		s.logger.Warn("listening beyond this machine without TLS: anybody who can connect can spend the limits", slog.String("host", o.host))
+	}
+	if slices.ContainsFunc(o.secrets, func(secret string) bool { return len(secret) < guessable }) {
+		s.logger.Warn("a secret can be guessed: it is shorter than 16 bytes")
 	}
 	if o.metrics && !loopback(o.metricsHost) {
 		s.logger.Warn("metrics can be read from beyond this machine", slog.String("host", o.metricsHost))
@@ -165,7 +172,11 @@ func (s *service) startLine(port, metricsPort string) string {
 	if o.redis == "" {
 		store = "memory"
 	}
-	traits := []string{store, o.security(), "fail=" + o.fail.String()}
+	traits := []string{store, o.security()}
+	if len(o.secrets) > 0 {
+		traits = append(traits, "secret")
+	}
+	traits = append(traits, "fail="+o.fail.String())
 	if o.metrics {
 		traits = append(traits, "metrics:"+metricsPort)
 	}

@@ -78,6 +78,9 @@ var untouchedCodes = []string{
 
 // isUnavailable reports whether an error is an answer of those.
 func isUnavailable(err error) bool {
+	if err == nil {
+		return false
+	}
 	var reply redis.Error
 	return errors.As(err, &reply) && slices.Contains(unavailableCodes, replyCode(reply))
 }
@@ -86,8 +89,11 @@ func isUnavailable(err error) bool {
 // replica: it was the master when the connection was made, and the next one is to go to
 // the master of now.
 func dropDemoted(conn redis.Conn, err error) {
+	if err == nil {
+		return
+	}
 	var reply redis.Error
-	if err == nil || !errors.As(err, &reply) || replyCode(reply) != "READONLY" {
+	if !errors.As(err, &reply) || replyCode(reply) != "READONLY" {
 		return
 	}
 	// To redigo a context that has ended is a reason to close, without a word sent; a

@@ -124,11 +124,11 @@ end
 	fixedWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
 
-// fixedWindowLocal is scripts/fixedWindow.check.lua in Go. Before each statement stands the line that
-// it came from.
-func fixedWindowLocal(s *script.State, in script.Input) (script.Numbers, error) {
+// fixedWindowLocal is scripts/fixedWindow.check.lua in Go, and returns what
+// [script.Local] says. Before each statement stands the line that it came from.
+func fixedWindowLocal(s *script.State, in script.Input) (float64, float64, float64, float64, float64, error) {
 	if !s.IsRecord() {
-		return script.Numbers{}, script.ErrKind
+		return 0, 0, 0, 0, 0, script.ErrKind
 	}
 	// 4: local now = tonumber(ARGV[1])
 	now := in.Now
@@ -171,19 +171,19 @@ func fixedWindowLocal(s *script.State, in script.Input) (script.Numbers, error) 
 	// 24: if counted > limit then
 	if counted > limit {
 		// 25: return {0, limit, math.max(0, limit - count), windowEnd, math.ceil(windowEnd - now)}
-		return script.Numbers{0, limit, script.Max(0, limit-count), windowEnd, math.Ceil(windowEnd - now)}, nil
+		return 0, limit, script.Max(0, limit-count), windowEnd, math.Ceil(windowEnd - now), nil
 	}
 
 	// 28: redis.call('HSET', key, 's', start, 'c', counted)
 	if in.Dry {
-		return script.Numbers{}, script.ErrAdmitted
+		return 0, 0, 0, 0, 0, script.ErrAdmitted
 	}
 	s.SetField(0, start)   // s
 	s.SetField(1, counted) // c
 	// 29: redis.call('PEXPIRE', key, math.max(1, math.ceil(windowEnd - now)))
 	if err := s.PExpire(in.Clock, script.Max(1, math.Ceil(windowEnd-now))); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 30: return {1, limit, limit - counted, windowEnd, 0}
-	return script.Numbers{1, limit, limit - counted, windowEnd, 0}, nil
+	return 1, limit, limit - counted, windowEnd, 0, nil
 }

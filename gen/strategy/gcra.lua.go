@@ -147,11 +147,11 @@ end
 	gcraWrites = "local writes = {SET = true}\n"
 )
 
-// gcraLocal is scripts/gcra.check.lua in Go. Before each statement stands the line that
-// it came from.
-func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
+// gcraLocal is scripts/gcra.check.lua in Go, and returns what
+// [script.Local] says. Before each statement stands the line that it came from.
+func gcraLocal(s *script.State, in script.Input) (float64, float64, float64, float64, float64, error) {
 	if !s.IsString() {
-		return script.Numbers{}, script.ErrKind
+		return 0, 0, 0, 0, 0, script.ErrKind
 	}
 	// 5: local now = tonumber(ARGV[1])
 	now := in.Now
@@ -204,7 +204,7 @@ func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
 		if remaining > 0 {
 			chosen = remaining
 		}
-		return script.Numbers{0, burst, chosen, math.Ceil(drained), math.Ceil(admittedFrom - now)}, nil
+		return 0, burst, chosen, math.Ceil(drained), math.Ceil(admittedFrom - now), nil
 	}
 
 	// 38: local lifetime = ceil(nextDrained - now)
@@ -215,10 +215,10 @@ func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
 		chosen = lifetime
 	}
 	if in.Dry {
-		return script.Numbers{}, script.ErrAdmitted
+		return 0, 0, 0, 0, 0, script.ErrAdmitted
 	}
 	if err := s.SetPX(in.Clock, nextDrained, chosen); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 41: local remaining = floor((tolerance - (nextDrained - now)) / interval)
 	remaining := math.Floor((tolerance - (nextDrained - now)) / interval)
@@ -227,5 +227,5 @@ func gcraLocal(s *script.State, in script.Input) (script.Numbers, error) {
 	if remaining > 0 {
 		chosen2 = remaining
 	}
-	return script.Numbers{1, burst, chosen2, math.Ceil(nextDrained), 0}, nil
+	return 1, burst, chosen2, math.Ceil(nextDrained), 0, nil
 }

@@ -184,11 +184,11 @@ end
 	slidingWindowWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
 
-// slidingWindowLocal is scripts/slidingWindow.check.lua in Go. Before each statement stands the line that
-// it came from.
-func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error) {
+// slidingWindowLocal is scripts/slidingWindow.check.lua in Go, and returns what
+// [script.Local] says. Before each statement stands the line that it came from.
+func slidingWindowLocal(s *script.State, in script.Input) (float64, float64, float64, float64, float64, error) {
 	if !s.IsHash() {
-		return script.Numbers{}, script.ErrKind
+		return 0, 0, 0, 0, 0, script.ErrKind
 	}
 	// 6: local now = tonumber(ARGV[1])
 	now := in.Now
@@ -218,7 +218,7 @@ func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error
 
 	// 26: for i = 1, #flat, 2 do
 	if s.HNaN() {
-		return script.Numbers{}, script.ErrIndex
+		return 0, 0, 0, 0, 0, script.ErrIndex
 	}
 	// 31: local leaving, whole, newest = 0, 0, 0
 	leaving := 0.0
@@ -313,17 +313,17 @@ func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error
 		if retryAfter > 1 {
 			chosen2 = retryAfter
 		}
-		return script.Numbers{0, limit, chosen, resetAt, chosen2}, nil
+		return 0, limit, chosen, resetAt, chosen2, nil
 	}
 
 	// 77: redis.call('HSET', key, current % slots, string.format('%.14g:%.14g', current, newest + cost))
 	if in.Dry {
-		return script.Numbers{}, script.ErrAdmitted
+		return 0, 0, 0, 0, 0, script.ErrAdmitted
 	}
 	s.HSet(script.Mod(current, slots), script.Text{A: script.Digits14(current), B: script.Digits14(newest + cost)})
 	// 78: redis.call('PEXPIRE', key, ceil(windowMs + width))
 	if err := s.PExpire(in.Clock, math.Ceil(windowMs+width)); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 79: local remaining = floor(limit - usedAfter)
 	remaining := math.Floor(limit - usedAfter)
@@ -332,5 +332,5 @@ func slidingWindowLocal(s *script.State, in script.Input) (script.Numbers, error
 	if remaining > 0 {
 		chosen = remaining
 	}
-	return script.Numbers{1, limit, chosen, resetAt, 0}, nil
+	return 1, limit, chosen, resetAt, 0, nil
 }

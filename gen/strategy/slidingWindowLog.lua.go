@@ -167,11 +167,11 @@ end
 	slidingWindowLogWrites = "local writes = {PEXPIRE = true, ZADD = true}\n"
 )
 
-// slidingWindowLogLocal is scripts/slidingWindowLog.check.lua in Go. Before each statement stands the line that
-// it came from.
-func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, error) {
+// slidingWindowLogLocal is scripts/slidingWindowLog.check.lua in Go, and returns what
+// [script.Local] says. Before each statement stands the line that it came from.
+func slidingWindowLogLocal(s *script.State, in script.Input) (float64, float64, float64, float64, float64, error) {
 	if !s.IsSortedSet() {
-		return script.Numbers{}, script.ErrKind
+		return 0, 0, 0, 0, 0, script.ErrKind
 	}
 	// 5: local now = tonumber(ARGV[1])
 	now := in.Now
@@ -195,7 +195,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 
 	// 20: call('ZREMRANGEBYSCORE', key, '-inf', now - windowMs)
 	if err := s.ZRemUpTo(now - windowMs); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 21: local count = call('ZCARD', key)
 	count := s.ZCard()
@@ -213,7 +213,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		// 26: if count == 0 then
 		if count == 0 {
 			// 27: return {0, limit, remaining, ceil(now + windowMs), windowMs}
-			return script.Numbers{0, limit, remaining, math.Ceil(now + windowMs), windowMs}, nil
+			return 0, limit, remaining, math.Ceil(now + windowMs), windowMs, nil
 		}
 		// 30: local leaving = ceil(count + units - limit)
 		leaving := math.Ceil(count + units - limit)
@@ -232,7 +232,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		// 33: local oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 		oldest, hasOldest, err := s.ZScore(0)
 		if err != nil {
-			return script.Numbers{}, err
+			return 0, 0, 0, 0, 0, err
 		}
 		// 34: local last = oldest
 		last := oldest
@@ -242,24 +242,24 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 			// 36: last = tonumber(call('ZRANGE', key, leaving - 1, leaving - 1, 'WITHSCORES')[2])
 			last2, hasLast2, err2 := s.ZScore(leaving - 1)
 			if err2 != nil {
-				return script.Numbers{}, err2
+				return 0, 0, 0, 0, 0, err2
 			}
 			last, hasLast = last2, hasLast2
 		}
 		// 38: local retryAfter = ceil(last + windowMs - now)
 		if !hasLast {
-			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 38)
+			return 0, 0, 0, 0, 0, script.Missing("slidingWindowLog.check.lua", 38)
 		}
 		retryAfter := math.Ceil(last + windowMs - now)
 		// 39: return {0, limit, remaining, ceil(oldest + windowMs), retryAfter > 1 and retryAfter or 1}
 		if !hasOldest {
-			return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 39)
+			return 0, 0, 0, 0, 0, script.Missing("slidingWindowLog.check.lua", 39)
 		}
 		chosen := 1.0
 		if retryAfter > 1 {
 			chosen = retryAfter
 		}
-		return script.Numbers{0, limit, remaining, math.Ceil(oldest + windowMs), chosen}, nil
+		return 0, limit, remaining, math.Ceil(oldest + windowMs), chosen, nil
 	}
 
 	// 43: local stamp = string.format('%.14g-', now)
@@ -268,10 +268,10 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 	if units == 1 {
 		// 45: call('ZADD', key, now, stamp .. (count + 1))
 		if in.Dry {
-			return script.Numbers{}, script.ErrAdmitted
+			return 0, 0, 0, 0, 0, script.ErrAdmitted
 		}
 		if err := s.ZAdd(script.Scored{Score: now, Member: script.Text{A: stamp, B: script.Digits14(count + 1)}}); err != nil {
-			return script.Numbers{}, err
+			return 0, 0, 0, 0, 0, err
 		}
 	} else {
 		// 49: local score = string.format('%.17g', now)
@@ -284,7 +284,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		for i := 1.0; i <= units; i++ {
 			// 52: batch[size + 1] = score
 			if size+1 != float64(2*len(batch))+1 || size+2 != float64(2*len(batch))+2 {
-				return script.Numbers{}, script.ErrOrder
+				return 0, 0, 0, 0, 0, script.ErrOrder
 			}
 			batch = append(batch, script.Scored{Score: score, Member: script.Text{A: stamp, B: script.Digits14(count + i)}})
 			// 54: size = size + 2
@@ -293,10 +293,10 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 			if size == 1000 || i == units {
 				// 56: call('ZADD', key, unpack(batch))
 				if in.Dry {
-					return script.Numbers{}, script.ErrAdmitted
+					return 0, 0, 0, 0, 0, script.ErrAdmitted
 				}
 				if err := s.ZAdd(batch...); err != nil {
-					return script.Numbers{}, err
+					return 0, 0, 0, 0, 0, err
 				}
 				// 57: batch, size = {}, 0
 				batch = batch[:0]
@@ -312,7 +312,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		// 66: oldest = tonumber(call('ZRANGE', key, '0', '0', 'WITHSCORES')[2])
 		oldest2, hasOldest2, err := s.ZScore(0)
 		if err != nil {
-			return script.Numbers{}, err
+			return 0, 0, 0, 0, 0, err
 		}
 		oldest, hasOldest = oldest2, hasOldest2
 	}
@@ -324,10 +324,10 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		chosen = lifetime
 	}
 	if in.Dry {
-		return script.Numbers{}, script.ErrAdmitted
+		return 0, 0, 0, 0, 0, script.ErrAdmitted
 	}
 	if err := s.PExpire(in.Clock, chosen); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 70: local remaining = limit - (count + units)
 	remaining := limit - (count + units)
@@ -337,7 +337,7 @@ func slidingWindowLogLocal(s *script.State, in script.Input) (script.Numbers, er
 		chosen2 = remaining
 	}
 	if !hasOldest {
-		return script.Numbers{}, script.Missing("slidingWindowLog.check.lua", 71)
+		return 0, 0, 0, 0, 0, script.Missing("slidingWindowLog.check.lua", 71)
 	}
-	return script.Numbers{1, limit, chosen2, math.Ceil(oldest + windowMs), 0}, nil
+	return 1, limit, chosen2, math.Ceil(oldest + windowMs), 0, nil
 }

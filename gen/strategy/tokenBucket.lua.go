@@ -136,11 +136,11 @@ end
 	tokenBucketWrites = "local writes = {HSET = true, PEXPIRE = true}\n"
 )
 
-// tokenBucketLocal is scripts/tokenBucket.check.lua in Go. Before each statement stands the line that
-// it came from.
-func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) {
+// tokenBucketLocal is scripts/tokenBucket.check.lua in Go, and returns what
+// [script.Local] says. Before each statement stands the line that it came from.
+func tokenBucketLocal(s *script.State, in script.Input) (float64, float64, float64, float64, float64, error) {
 	if !s.IsRecord() {
-		return script.Numbers{}, script.ErrKind
+		return 0, 0, 0, 0, 0, script.ErrKind
 	}
 	// 5: local now = tonumber(ARGV[1])
 	now := in.Now
@@ -197,14 +197,14 @@ func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) 
 		if remaining > 0 {
 			chosen = remaining
 		}
-		return script.Numbers{0, capacity, chosen, now + math.Ceil((capacity-tokens)/perMs), math.Ceil((cost - tokens) / perMs)}, nil
+		return 0, capacity, chosen, now + math.Ceil((capacity-tokens)/perMs), math.Ceil((cost - tokens) / perMs), nil
 	}
 
 	// 32: local left = tokens - cost
 	left := tokens - cost
 	// 35: redis.call('HSET', key, 't', left, 'l', now)
 	if in.Dry {
-		return script.Numbers{}, script.ErrAdmitted
+		return 0, 0, 0, 0, 0, script.ErrAdmitted
 	}
 	s.SetField(0, left) // t
 	s.SetField(1, now)  // l
@@ -216,7 +216,7 @@ func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) 
 		chosen = lifetime
 	}
 	if err := s.PExpire(in.Clock, chosen); err != nil {
-		return script.Numbers{}, err
+		return 0, 0, 0, 0, 0, err
 	}
 	// 38: local remaining = floor(left)
 	remaining := math.Floor(left)
@@ -225,5 +225,5 @@ func tokenBucketLocal(s *script.State, in script.Input) (script.Numbers, error) 
 	if remaining > 0 {
 		chosen2 = remaining
 	}
-	return script.Numbers{1, capacity, chosen2, now + math.Ceil((capacity-left)/perMs), 0}, nil
+	return 1, capacity, chosen2, now + math.Ceil((capacity-left)/perMs), 0, nil
 }

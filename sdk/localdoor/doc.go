@@ -25,7 +25,7 @@
 //
 // # Memory
 //
-// A key of a strategy that keeps one or two numbers takes about 90 bytes, its name of 12
+// A key of a strategy that keeps one or two numbers takes about 70 bytes, its name of 12
 // bytes included; the bytes of ten million of them, and the longest that any check took
 // meanwhile, are measured by
 //

@@ -19,7 +19,7 @@ const sampled = 8
 // admit adds a key and its state to a shard whose lock is held. It reports false, and adds
 // nothing, when the store is full and nothing may go. The states that it may have to
 // compare are looked at as of the instant of the check.
-func (l *Limiter) admit(sh *shard, hash uint64, key string, state script.State, at moment) bool {
+func (l *Limiter) admit(sh *shard, hash uint64, key string, state *script.State, at moment) bool {
 	s := l.store
 	sh.cursor = s.look(sh, sh.cursor, looksPerInsert, at.clock)
 	if s.keys.Add(1) > s.maxKeys && !l.makeRoom(sh, at) {
@@ -44,11 +44,13 @@ func (l *Limiter) makeRoom(sh *shard, at moment) bool {
 	for range sampled {
 		n := rand.IntN(t.count)
 		_, e := t.at(n)
-		if expired(&e.state, at.clock) {
+		if expired(&e.cell, at.clock) {
 			s.remove(sh, t.slotOf(s.seed, n))
 			return true
 		}
-		spent, expiry := l.spent(&e.state, at), e.state.Expiry()
+		t.load(n, &sh.other)
+		spent, expiry := l.spent(&sh.other, at), sh.other.Expiry()
+		sh.other.Clear()
 		if expiry == 0 {
 			expiry = math.MaxInt64
 		}

@@ -60,7 +60,9 @@ func TestFullLimiterFirstForgetsWhatIsNothing(t *testing.T) {
 		}
 	}
 	c.add(2 * time.Second)
-	checkAll(t, l, "new", most-10)
+	// Not as many as had expired: a new key finds those of its own shard only, and the
+	// last of them may be elsewhere.
+	checkAll(t, l, "new", most/2)
 	if s := l.Stats(); s.Evictions != 0 || s.Keys > most {
 		t.Errorf("got %+v, want no eviction: %d keys had expired", s, most-10)
 	}
@@ -121,9 +123,9 @@ func TestWithoutDryRunTheSoonestGoes(t *testing.T) {
 	d := *strategy.All()[0]
 	d.Probe = script.Script{}
 	check := d.Local
-	d.Local = func(s *script.State, in script.Input) (script.Numbers, error) {
+	d.Local = func(s *script.State, in script.Input) (allowed, limit, remaining, resetAt, retryAfterMs float64, err error) {
 		if in.Dry {
-			return script.Numbers{}, errors.New("does not run dry")
+			return 0, 0, 0, 0, 0, errors.New("does not run dry")
 		}
 		return check(s, in)
 	}

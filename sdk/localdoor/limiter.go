@@ -79,30 +79,39 @@ func maxCost(plan *script.Plan, work int64) int64 {
 }
 
 // Check implements [throttlekit.Limiter] at the clock's time.
-func (l *Limiter) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
-	return l.CheckN(ctx, key, 1)
+func (l *Limiter) Check(ctx context.Context, key string) (d throttlekit.Decision, err error) {
+	err = l.checkNow(ctx, &d, key, 1)
+	return d, err
 }
 
 // CheckN implements [throttlekit.Limiter] at the clock's time.
-func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
+func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (d throttlekit.Decision, err error) {
+	err = l.checkNow(ctx, &d, key, cost)
+	return d, err
+}
+
+// checkNow and what it calls write the decision where the caller wants it: it is seven
+// words, and each copy of them costs more than a look into the index.
+func (l *Limiter) checkNow(ctx context.Context, d *throttlekit.Decision, key string, cost int64) error {
 	if err := l.validate(ctx, opCheck, cost); err != nil {
-		return throttlekit.Decision{}, err
+		return err
 	}
-	return l.check(opCheck, key, cost, l.moment())
+	return l.check(d, opCheck, key, cost, l.moment())
 }
 
 // CheckAt is CheckN at an instant of the caller's choosing, cut to the millisecond, for
 // replay and tests. What it leaves expires by the clock all the same. The epoch itself is
 // [throttlekit.ErrInvalidArgument]: on the wire it stands for the server's time.
-func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (throttlekit.Decision, error) {
+func (l *Limiter) CheckAt(ctx context.Context, key string, cost int64, now time.Time) (d throttlekit.Decision, err error) {
 	at, err := l.momentAt(opCheck, now)
 	if err != nil {
-		return throttlekit.Decision{}, err
+		return d, err
 	}
 	if err := l.validate(ctx, opCheck, cost); err != nil {
-		return throttlekit.Decision{}, err
+		return d, err
 	}
-	return l.check(opCheck, key, cost, at)
+	err = l.check(&d, opCheck, key, cost, at)
+	return d, err
 }
 
 // CheckMany implements [throttlekit.Limiter]. All keys are checked at one instant, in
@@ -115,8 +124,7 @@ func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]t
 	decisions := make([]throttlekit.Decision, len(keys))
 	var errs []error // of all keys, once one has failed
 	for i, key := range keys {
-		var err error
-		if decisions[i], err = l.check(opCheckMany, key, cost, at); err != nil {
+		if err := l.check(&decisions[i], opCheckMany, key, cost, at); err != nil {
 			if errs == nil {
 				errs = make([]error, len(keys))
 			}
@@ -145,7 +153,7 @@ func (l *Limiter) forget(ctx context.Context, op, key string) error {
 	if sh.closed {
 		return closed(op)
 	}
-	if slot, state := sh.table.find(hash, key); state != nil {
+	if slot, n := sh.table.find(hash, key); n >= 0 {
 		l.store.remove(sh, slot)
 	}
 	return nil
@@ -176,42 +184,47 @@ func (l *Limiter) Stats() Stats {
 }
 
 // check makes one check.
-func (l *Limiter) check(op, key string, cost int64, at moment) (throttlekit.Decision, error) {
+func (l *Limiter) check(d *throttlekit.Decision, op, key string, cost int64, at moment) error {
 	if len(key) > MaxKeyBytes {
-		return throttlekit.Decision{}, tooLong(op, key)
+		return tooLong(op, key)
 	}
 	hash := maphash.String(l.store.seed, key)
 	sh := l.store.shard(hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.closed {
-		return throttlekit.Decision{}, closed(op)
+		return closed(op)
 	}
-	slot, state := sh.table.find(hash, key)
-	if state == nil {
-		return l.checkNew(op, sh, hash, key, cost, at)
+	slot, n := sh.table.find(hash, key)
+	if n < 0 {
+		return l.checkNew(d, op, sh, hash, key, cost, at)
 	}
-	d, err := l.plan.CheckLocal(state, at.clock, at.now, float64(cost))
+	sh.table.load(n, &sh.state)
+	err := l.plan.DecideLocal(d, &sh.state, at.clock, at.now, float64(cost))
+	sh.table.save(n, &sh.state)
+	empty := sh.state.Empty()
+	sh.state.Clear()
 	if err != nil {
-		return throttlekit.Decision{}, failed(op, true, err)
+		return failed(op, true, err)
 	}
-	if state.Empty() {
+	if empty {
 		l.store.remove(sh, slot)
 	}
-	return d, nil
+	return nil
 }
 
 // checkNew makes the first check of a key, in a shard whose lock is held.
-func (l *Limiter) checkNew(op string, sh *shard, hash uint64, key string, cost int64, at moment) (throttlekit.Decision, error) {
-	d, err := l.plan.CheckLocal(&sh.blank, at.clock, at.now, float64(cost))
-	state := sh.blank
-	sh.blank = script.State{} // what it points to belongs to the entry now
+func (l *Limiter) checkNew(d *throttlekit.Decision, op string, sh *shard, hash uint64, key string, cost int64, at moment) error {
+	err := l.plan.DecideLocal(d, &sh.state, at.clock, at.now, float64(cost))
+	done := err == nil && (sh.state.Empty() || l.admit(sh, hash, key, &sh.state, at))
+	sh.state.Clear()
 	switch {
 	case err != nil:
-		return throttlekit.Decision{}, failed(op, true, err)
-	case state.Empty(), l.admit(sh, hash, key, state, at):
-		return d, nil
+		return failed(op, true, err)
+	case done:
+		return nil
 	}
-	return throttlekit.Decision{}, &throttlekit.Error{Op: op, Kind: throttlekit.ErrUnavailable,
+	*d = throttlekit.Decision{}
+	return &throttlekit.Error{Op: op, Kind: throttlekit.ErrUnavailable,
 		Err: fmt.Errorf("the limiter is full: %d keys have spent something, and none may be forgotten", l.store.maxKeys)}
 }

@@ -369,9 +369,9 @@ func TestFaultOfTheCheck(t *testing.T) {
 	d := *plan.Definition()
 	raised := errors.New("gcra.check.lua:9: x is nil, want a number")
 	check := d.Local
-	d.Local = func(s *script.State, in script.Input) (script.Numbers, error) {
+	d.Local = func(s *script.State, in script.Input) (allowed, limit, remaining, resetAt, retryAfterMs float64, err error) {
 		if in.Clock == 1 {
-			return script.Numbers{}, raised
+			return 0, 0, 0, 0, 0, raised
 		}
 		return check(s, in)
 	}

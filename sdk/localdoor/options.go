@@ -28,7 +28,7 @@ func WithClock(now func() time.Time) Option {
 }
 
 // DefaultMaxKeys is how many keys a limiter remembers when [WithMaxKeys] says nothing
-// else: about 100 MB of them, for a strategy that keeps one or two numbers.
+// else: about 75 MB of them, for a strategy that keeps one or two numbers.
 const DefaultMaxKeys = 1 << 20
 
 // WithMaxKeys bounds how many keys the limiter remembers at once. What happens when it is
@@ -45,7 +45,7 @@ func WithoutEviction() Option {
 }
 
 // DefaultMaxWork is the work that one check may be when [WithMaxWork] says nothing else. It
-// is the Redis door's bound, so that both doors take the same costs.
+// is the Redis door's bound, so that every door takes the same costs.
 const DefaultMaxWork = 10_000
 
 // WithMaxWork bounds how much work, in steps of [script.Plan.Work], one check may be. A

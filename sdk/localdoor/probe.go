@@ -79,11 +79,16 @@ func (l *Limiter) probe(ctx context.Context, op, key string, cost int64, ask fun
 	if sh.closed {
 		return closed(op)
 	}
-	_, state := sh.table.find(hash, key)
-	if state == nil {
-		state = &sh.blank
+	_, n := sh.table.find(hash, key)
+	if n >= 0 {
+		sh.table.load(n, &sh.state)
 	}
-	if err := ask(state); err != nil {
+	err := ask(&sh.state)
+	if n >= 0 {
+		sh.table.save(n, &sh.state) // it may have been found to have expired
+	}
+	sh.state.Clear()
+	if err != nil {
 		return failed(op, false, err)
 	}
 	return nil

@@ -27,7 +27,8 @@ type shard struct {
 	closed bool
 	table  table
 	cursor int          // the entry that the next insert looks at
-	blank  script.State // holds nothing: what a key that is not there is checked with
+	state  script.State // where a check works on the state of its key; else empty
+	other  script.State // the same for those that makeRoom compares
 
 	_ [64]byte
 }
@@ -67,16 +68,16 @@ func (s *store) close() {
 		sh.mu.Lock()
 		if !sh.closed {
 			s.keys.Add(-int64(sh.table.count))
-			sh.closed, sh.table, sh.blank = true, table{}, script.State{}
+			sh.closed, sh.table = true, table{}
 		}
 		sh.mu.Unlock()
 	}
 }
 
 // expired reports whether nothing is lost with a state.
-func expired(state *script.State, clock int64) bool {
-	expiry := state.Expiry()
-	return expiry != 0 && expiry <= clock || state.Empty()
+func expired(cell *script.Cell, clock int64) bool {
+	expiry := cell.Expiry()
+	return expiry != 0 && expiry <= clock || cell.Empty()
 }
 
 // look looks at so many entries of a shard whose lock is held, from entry number from on,
@@ -84,7 +85,7 @@ func expired(state *script.State, clock int64) bool {
 func (s *store) look(sh *shard, from, looks int, clock int64) int {
 	t := &sh.table
 	for ; looks > 0 && from < t.count; looks-- {
-		if _, e := t.at(from); !expired(&e.state, clock) {
+		if _, e := t.at(from); !expired(&e.cell, clock) {
 			from++
 			continue
 		}

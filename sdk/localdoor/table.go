@@ -24,6 +24,7 @@ type table struct {
 // the bytes of their keys.
 type chunk struct {
 	entries []entry
+	more    []*script.Collection // of the entries' states, up to the last that has one
 	keys    []byte
 	unused  int // of the bytes in keys
 }
@@ -31,11 +32,11 @@ type chunk struct {
 // chunkSize bounds what is copied when a chunk grows, or when its keys are compacted.
 const chunkSize = 256
 
-// entry is a key and its state. The key's place is kept as numbers rather than as a
-// string, which would be a pointer to follow for every garbage collection.
+// entry is a key and what of its state is numbers. It holds no pointer, nor is the key's
+// place a string, which has one: the garbage collector would go through all entries.
 type entry struct {
 	at, size uint32 // of the key in its chunk's keys
-	state    script.State
+	cell     script.Cell
 }
 
 // MaxKeyBytes is how long a key may be. A longer one is [throttlekit.ErrInvalidArgument].
@@ -63,21 +64,45 @@ func (t *table) at(n int) (*chunk, *entry) {
 
 func (c *chunk) key(e *entry) []byte { return c.keys[e.at : e.at+e.size] }
 
-// find returns the state of a key, or nil, and its slot.
-func (t *table) find(hash uint64, key string) (slot uint64, state *script.State) {
+// load copies the state of entry n to where a check can work on it.
+func (t *table) load(n int, s *script.State) {
+	c, e := t.at(n)
+	s.Cell, s.More = e.cell, nil
+	if i := n % chunkSize; i < len(c.more) {
+		s.More = c.more[i]
+	}
+}
+
+// save copies it back.
+func (t *table) save(n int, s *script.State) {
+	c, e := t.at(n)
+	e.cell = s.Cell
+	i := n % chunkSize
+	if s.More == nil && i >= len(c.more) {
+		return
+	}
+	for i >= len(c.more) {
+		c.more = append(c.more, nil)
+	}
+	c.more[i] = s.More
+}
+
+// find returns the number of a key's entry, or -1, and its slot.
+func (t *table) find(hash uint64, key string) (slot uint64, n int) {
 	if t.count == 0 {
-		return 0, nil
+		return 0, -1
 	}
 	mask := uint64(len(t.slots) - 1)
 	for i := t.home(hash); t.slots[i] != 0; i = (i + 1) & mask {
 		if (t.slots[i]^hash)&hashMask != 0 {
 			continue
 		}
-		if c, e := t.at(number(t.slots[i])); string(c.key(e)) == key {
-			return i, &e.state
+		n := number(t.slots[i])
+		if c, e := t.at(n); string(c.key(e)) == key {
+			return i, n
 		}
 	}
-	return 0, nil
+	return 0, -1
 }
 
 // slotOf returns the slot of entry n.
@@ -94,7 +119,7 @@ func (t *table) slotOf(seed maphash.Seed, n int) uint64 {
 
 // insert adds a key that is not there. It copies the key, so that whatever the key was cut
 // from can be collected.
-func (t *table) insert(hash uint64, key string, state script.State) {
+func (t *table) insert(hash uint64, key string, state *script.State) {
 	if (t.count+1)*4 > len(t.slots)*3 {
 		t.resize(max(minSlots, 2*len(t.slots)))
 	}
@@ -103,9 +128,10 @@ func (t *table) insert(hash uint64, key string, state script.State) {
 		t.chunks = append(t.chunks, chunk{})
 	}
 	c := &t.chunks[n/chunkSize]
-	e := entry{at: uint32(len(c.keys)), size: uint32(len(key)), state: state}
+	e := entry{at: uint32(len(c.keys)), size: uint32(len(key))}
 	c.keys = append(c.keys, key...)
 	c.entries = append(c.entries, e)
+	t.save(n, state)
 	t.count++
 	t.fill(hash&hashMask | uint64(n+1))
 }
@@ -145,11 +171,17 @@ func (t *table) remove(seed maphash.Seed, slot uint64) {
 		t.slots[i] = t.slots[i]&hashMask | uint64(n+1)
 		key := from.key(moved)
 		from.unused += len(key)
-		*gap = entry{at: uint32(len(to.keys)), size: moved.size, state: moved.state}
+		*gap = entry{at: uint32(len(to.keys)), size: moved.size}
 		to.keys = append(to.keys, key...)
+		var state script.State
+		t.load(last, &state)
+		t.save(n, &state)
 	}
-	*moved = entry{} // of what the state points to
 	from.entries = from.entries[:last%chunkSize]
+	if len(from.more) > len(from.entries) {
+		from.more[len(from.entries)] = nil
+		from.more = from.more[:len(from.entries)]
+	}
 	t.count--
 	to.compact()
 	from.compact()

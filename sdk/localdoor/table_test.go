@@ -19,13 +19,20 @@ func TestTableAgainstMap(t *testing.T) {
 	want := map[string]float64{}
 	check := func(key string) {
 		t.Helper()
-		_, state := table.find(maphash.String(seed, key), key)
+		_, n := table.find(maphash.String(seed, key), key)
 		v, there := want[key]
-		if (state != nil) != there {
-			t.Fatalf("with %d keys: %q found is %t, want %t", len(want), key, state != nil, there)
+		if (n >= 0) != there {
+			t.Fatalf("with %d keys: %q found is %t, want %t", len(want), key, n >= 0, there)
 		}
-		if state != nil {
-			if got, _ := state.Get(); got != v {
+		if n >= 0 {
+			var state script.State
+			table.load(n, &state)
+			got, ok := state.Get()
+			if !ok {
+				text, _ := state.HGet(7)
+				got = text.A
+			}
+			if got != v {
 				t.Fatalf("with %d keys: %q has %v, want %v", len(want), key, got, v)
 			}
 		}
@@ -39,15 +46,19 @@ func TestTableAgainstMap(t *testing.T) {
 				key = ""
 			}
 			hash := maphash.String(seed, key)
-			slot, state := table.find(hash, key)
+			slot, at := table.find(hash, key)
 			insert := random.IntN(100) < phase.insertsIn100
 			switch {
-			case insert && state == nil:
+			case insert && at < 0:
+				// A cell holds some states, and others have more.
 				var s script.State
-				want[key] = random.Float64()
-				s.Set(want[key])
-				table.insert(hash, key, s)
-			case !insert && state != nil:
+				if want[key] = random.Float64(); n%3 > 0 {
+					s.Set(want[key])
+				} else {
+					s.HSet(7, script.Text{A: want[key]})
+				}
+				table.insert(hash, key, &s)
+			case !insert && at >= 0:
 				table.remove(seed, slot)
 				delete(want, key)
 			case !insert && len(want) > 0: // any other
@@ -95,6 +106,14 @@ func sound(t *testing.T, table *table) {
 		live := 0
 		for _, e := range c.entries {
 			live += int(e.size)
+		}
+		for _, gone := range c.more[:cap(c.more)][len(c.more):] {
+			if gone != nil {
+				t.Errorf("chunk %d still refers to what belonged to an entry that is gone", i)
+			}
+		}
+		if len(c.more) > len(c.entries) {
+			t.Errorf("chunk %d: more of %d states, and %d entries", i, len(c.more), len(c.entries))
 		}
 		if live+c.unused != len(c.keys) || c.unused > len(c.keys)/2 {
 			t.Errorf("chunk %d: %d bytes of keys in use and %d unused, of %d", i, live, c.unused, len(c.keys))

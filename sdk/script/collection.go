@@ -20,9 +20,10 @@ func (t Text) same(o Text) bool {
 	return math.Float64bits(t.A) == math.Float64bits(o.A) && math.Float64bits(t.B) == math.Float64bits(o.B)
 }
 
-// collection holds the elements of a hash with numbered fields, or of a sorted set. One
-// type serves both, so that a state needs one pointer.
-type collection struct {
+// Collection holds the elements of a hash with numbered fields, or of a sorted set. One
+// type serves both, so that a state needs one pointer. It belongs to the state that made
+// it.
+type Collection struct {
 	list []element       // of a hash in the order of first writing, of a set by score
 	head int             // of a set: where its first element is in list
 	at   []int32         // of a hash: by small whole number, the place in list plus one
@@ -40,7 +41,7 @@ type element struct {
 	text Text    // the field's value, the set's member
 }
 
-func (c *collection) reset() {
+func (c *Collection) reset() {
 	c.list, c.head, c.nan, c.odd = c.list[:0], 0, 0, false
 	clear(c.at)
 	clear(c.rest)
@@ -53,7 +54,7 @@ func (c *collection) reset() {
 // grows as fields are written.
 const direct = 1 << 17
 
-func (c *collection) find(field float64) int {
+func (c *Collection) find(field float64) int {
 	if i := int(field); field >= 0 && i < len(c.at) && float64(i) == field {
 		return int(c.at[i]) - 1
 	}
@@ -71,11 +72,11 @@ func (s *State) HGet(field float64) (Text, bool) {
 	if s.kind != aHash {
 		return Text{}, false
 	}
-	i := s.more.find(field)
+	i := s.More.find(field)
 	if i < 0 {
 		return Text{}, false
 	}
-	return s.more.list[i].text, true
+	return s.More.list[i].text, true
 }
 
 // HSet is Redis's HSET of a field that is a number.
@@ -109,21 +110,21 @@ func (s *State) HLen() int {
 	if s.kind != aHash {
 		return 0
 	}
-	return len(s.more.list)
+	return len(s.More.list)
 }
 
 // ErrIndex is Lua's error for a table's element at NaN.
 var ErrIndex = errors.New("table index is NaN")
 
 // HNaN reports whether a field is no number, which no table of Lua's has a place for.
-func (s *State) HNaN() bool { return s.kind == aHash && s.more.nan > 0 }
+func (s *State) HNaN() bool { return s.kind == aHash && s.More.nan > 0 }
 
-func (s *State) elements(k kind) *collection {
-	if s.more == nil {
-		s.more = &collection{}
+func (s *State) elements(k kind) *Collection {
+	if s.More == nil {
+		s.More = &Collection{}
 	}
 	s.kind = k
-	return s.more
+	return s.More
 }
 
 // ZCard is Redis's ZCARD.
@@ -131,7 +132,7 @@ func (s *State) ZCard() float64 {
 	if s.kind != aSortedSet {
 		return 0
 	}
-	return float64(len(s.more.list) - s.more.head)
+	return float64(len(s.More.list) - s.More.head)
 }
 
 // ZScore is the score of ZRANGE rank rank WITHSCORES: of the element of that rank, by
@@ -144,7 +145,7 @@ func (s *State) ZScore(rank float64) (score float64, ok bool, err error) {
 	if s.kind != aSortedSet {
 		return 0, false, nil
 	}
-	n := int64(len(s.more.list) - s.more.head)
+	n := int64(len(s.More.list) - s.More.head)
 	if i < 0 {
 		i += n
 		// Redis lifts a start before the first to the first, but the end with it
@@ -153,7 +154,7 @@ func (s *State) ZScore(rank float64) (score float64, ok bool, err error) {
 	if i < 0 || i >= n {
 		return 0, false, nil
 	}
-	return s.more.list[int64(s.more.head)+i].key, true, nil
+	return s.More.list[int64(s.More.head)+i].key, true, nil
 }
 
 // ZRemUpTo is Redis's ZREMRANGEBYSCORE from -inf up to and with most.
@@ -164,7 +165,7 @@ func (s *State) ZRemUpTo(most float64) error {
 	if s.kind != aSortedSet {
 		return nil
 	}
-	c := s.more
+	c := s.More
 	for c.head < len(c.list) && c.list[c.head].key <= most {
 		if c.names != nil {
 			c.forget(c.list[c.head].text)
@@ -211,7 +212,7 @@ func (s *State) ZAdd(members ...Scored) error {
 
 // named returns the number that stands for a text. A new one is greater than all before,
 // as the members of a log are.
-func (c *collection) named(name string) Text {
+func (c *Collection) named(name string) Text {
 	n, ok := c.numbers[name]
 	if !ok {
 		if c.numbers == nil {
@@ -224,14 +225,14 @@ func (c *collection) named(name string) Text {
 	return Text{A: n}
 }
 
-func (c *collection) forget(t Text) {
+func (c *Collection) forget(t Text) {
 	delete(c.numbers, c.names[t.A])
 	delete(c.names, t.A)
 }
 
 // add puts an element at its place. In a log whose clock only ever goes on, members and
 // scores grow together, and the place is the end.
-func (c *collection) add(e element) {
+func (c *Collection) add(e element) {
 	live := c.list[c.head:]
 	if n := len(live); n == 0 || !c.odd && before(live[n-1].text, e.text) {
 		if n == 0 || live[n-1].key <= e.key {
@@ -263,7 +264,7 @@ func (c *collection) add(e element) {
 
 // append moves the live elements to the front instead of growing, when at least half of
 // the memory is free.
-func (c *collection) append(e element) {
+func (c *Collection) append(e element) {
 	if len(c.list) == cap(c.list) && c.head > len(c.list)/2 {
 		c.list = c.list[:copy(c.list, c.list[c.head:])]
 		c.head = 0
@@ -276,7 +277,7 @@ func (c *collection) append(e element) {
 func before(a, b Text) bool { return a.A < b.A || a.A == b.A && a.B < b.B }
 
 // member returns where a member is among the live elements, or -1.
-func (c *collection) member(t Text) int {
+func (c *Collection) member(t Text) int {
 	live := c.list[c.head:]
 	if c.odd {
 		for i := range live {

@@ -16,13 +16,20 @@ import (
 // script does nothing with the text but turn it into a number again. A number that went
 // through Lua's own 14 digits is another one: it is rounded first ([Digits14]).
 //
-// The layout serves the strategies with one or two numbers, which are most: they are
-// held in place, with nothing to follow.
+// The layout serves the strategies with one or two numbers, which are most: a cell is all
+// that they have. Whoever keeps many states may keep the two parts apart.
 type State struct {
-	numbers [2]float64 // of a string, or of the first fields of a hash
+	Cell
+	// More is what a cell has no place for; nil of a state that never needed it.
+	More *Collection
+}
+
+// Cell is the part of a state that is numbers. It holds no pointer, so that memory full
+// of cells is nothing that a garbage collector looks into.
+type Cell struct {
+	numbers [MaxFields]float64 // of a string, or of a hash with fields of a script's own
 	expiry  int64
-	more    *collection // of a hash with numbered fields, or of a sorted set
-	fields  uint32      // of a hash: which of its fields are there, by bit
+	fields  uint8 // of a hash: which of its fields are there, by bit
 	kind    kind
 }
 
@@ -40,12 +47,12 @@ const (
 const MaxFields = 2
 
 // Empty reports whether the state holds nothing.
-func (s *State) Empty() bool { return s.kind == nothing }
+func (c *Cell) Empty() bool { return c.kind == nothing }
 
 // Expiry is the instant, in milliseconds of the owner's clock, from which on the state
 // holds nothing; 0 when it is empty or has no expiry. Redis keeps a key through the
 // millisecond that its expiry names, so this is the one after it.
-func (s *State) Expiry() int64 { return s.expiry }
+func (c *Cell) Expiry() int64 { return c.expiry }
 
 // Clear forgets everything, and the memory that held it.
 func (s *State) Clear() { *s = State{} }
@@ -60,8 +67,8 @@ func (s *State) expire(clock int64) {
 
 func (s *State) delete() {
 	s.kind, s.expiry, s.fields = nothing, 0, 0
-	if s.more != nil {
-		s.more.reset()
+	if s.More != nil {
+		s.More.reset()
 	}
 }
 

@@ -85,7 +85,7 @@ func loadStrategies(fsys fs.FS, m *manifest, p *problems) []*strategy {
 				chunk := parseScript(text, p)
 				s.Work = measureWork(chunk, e.Argv)
 				s.derive(chunk, wrappers, p)
-				s.translate(chunk, len(m.ReplyTuple), p)
+				s.translate(chunk, m.ReplyTuple, p)
 				s.promise(p)
 			}
 		case "read":

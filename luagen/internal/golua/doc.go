@@ -23,7 +23,7 @@
 //	                                 is written out
 //	local function f(x) ... end      a Go closure that is only called; one value or none
 //	                                 is returned, and outer variables are not assigned
-//	return {a, b, c, d, e}           script.Numbers; every element a number
+//	return {a, b, c, d, e}           the five that make a decision; every element a number
 //	+ - * / % -x                     float64, each operation rounded by itself
 //	== ~= < <= > >=                  between numbers; with nil; == and ~= where one of
 //	                                 two numbers may be missing

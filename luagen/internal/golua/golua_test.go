@@ -16,7 +16,7 @@ func translate(t *testing.T, source string) (string, error) {
 		t.Fatal(err)
 	}
 	f, err := Translate(Script{File: "gate.check.lua", Source: source, Chunk: chunk,
-		Argv: []string{"now", "limit", "cost"}, Reply: 5, Name: "gateLocal"})
+		Argv: []string{"now", "limit", "cost"}, Reply: 5, Decision: []int{0, 1, 2, 3, 4}, Name: "gateLocal"})
 	if err != nil {
 		return "", err
 	}
@@ -82,17 +82,17 @@ func TestOutsideTheSubset(t *testing.T) {
 func TestEmitted(t *testing.T) {
 	for _, row := range []struct{ name, script, holds string }{
 		{"a product is not fused", "local a = tonumber(ARGV[2])\nreturn {a * a + a, 2, 3, 4, 5}", "float64(a*a) + a"},
-		{"constants are computed as doubles", "return {1 / 3, 0.1 + 0.2, 3, 4, 5}", "script.Numbers{0.3333333333333333, 0.30000000000000004, 3, 4, 5}"},
+		{"constants are computed as doubles", "return {1 / 3, 0.1 + 0.2, 3, 4, 5}", "return 0.3333333333333333, 0.30000000000000004, 3, 4, 5, nil"},
 		{"a quotient of constants is no integer", "local a = 1 / 2\na = a + 1\nreturn {a, 2, 3, 4, 5}", "a := 0.5"},
 		{"the sign of zero", "return {-0, 2, 3, 4, 5}", "math.Copysign(0, -1)"},
 		{"right operands keep their parentheses", "local a = tonumber(ARGV[2])\nreturn {a - (a - 1), a / (a / 2), 3, 4, 5}", "a - (a - 1), a / (a / 2)"},
-		{"arithmetic on what may be missing", "local v = redis.call('GET', KEYS[1])\nreturn {v + 1, 2, 3, 4, 5}", "if !hasV {\n\t\treturn script.Numbers{}, script.Missing(\"gate.check.lua\", 2)"},
+		{"arithmetic on what may be missing", "local v = redis.call('GET', KEYS[1])\nreturn {v + 1, 2, 3, 4, 5}", "if !hasV {\n\t\treturn 0, 0, 0, 0, 0, script.Missing(\"gate.check.lua\", 2)"},
 		{"a name of Go's", "local type = tonumber(ARGV[2])\nreturn {type, 2, 3, 4, 5}", "type2 := in.Params[0]"},
 		{"what is never read is left out", "local a = math.floor(ARGV[2])\nreturn {1, 2, 3, 4, 5}", "error) {\n\t// 2: return {1, 2, 3, 4, 5}\n"},
 		{"a loop counts as Lua does", "local n = 0\nfor i = tonumber(ARGV[2]), 10, 0.1 do n = n + 1 end\nreturn {n, 2, 3, 4, 5}", "for i := script.From(in.Params[0], 0.1); i <= 10; i += 0.1 {"},
 		{"a dry run ends before the first write, once", "redis.call('SET', KEYS[1], 1)\nredis.call('SET', KEYS[1], 2)" + reply,
-			"if in.Dry {\n\t\treturn script.Numbers{}, script.ErrAdmitted\n\t}\n\ts.Set(1)\n\t// 2: redis.call('SET', KEYS[1], 2)\n\ts.Set(2)"},
-		{"a script that may end without a reply", "if tonumber(ARGV[2]) > 1 then return {1, 2, 3, 4, 5} end", "return script.Numbers{}, script.NoReply()"},
+			"if in.Dry {\n\t\treturn 0, 0, 0, 0, 0, script.ErrAdmitted\n\t}\n\ts.Set(1)\n\t// 2: redis.call('SET', KEYS[1], 2)\n\ts.Set(2)"},
+		{"a script that may end without a reply", "if tonumber(ARGV[2]) > 1 then return {1, 2, 3, 4, 5} end", "return 0, 0, 0, 0, 0, script.NoReply()"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := translate(t, row.script)

@@ -299,13 +299,17 @@ func (t *translator) returnStmt(s *ast.ReturnStmt) {
 		}
 		codes = append(codes, t.number(f.Value, v).code[0])
 	}
-	t.emit("return script.Numbers{%s}, nil", strings.Join(codes, ", "))
+	decision := make([]string, len(t.script.Decision))
+	for i, place := range t.script.Decision {
+		decision[i] = codes[place]
+	}
+	t.emit("return %s, nil", strings.Join(decision, ", "))
 }
 
 // bail emits the return of an error.
 func (t *translator) bail(code string) {
 	if t.inside == nil {
-		t.emit("return script.Numbers{}, %s", code)
+		t.emit("return %s%s", strings.Repeat("0, ", len(t.script.Decision)), code)
 		return
 	}
 	if !t.inside.fails {

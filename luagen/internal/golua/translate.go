@@ -19,6 +19,9 @@ type Script struct {
 	Argv []string
 	// Reply is how many numbers it replies.
 	Reply int
+	// Decision are the places of the numbers that script.Local returns among those, in
+	// its order.
+	Decision []int
 	// Name is the name of the Go function.
 	Name string
 }
@@ -179,12 +182,13 @@ func (t *translator) pass() (source string, err error) {
 	t.facts = facts{there: map[int]bool{}}
 	t.filled = map[*binding]bool{}
 	if !t.stmts(t.script.Chunk) {
-		t.emit("return script.Numbers{}, script.NoReply()")
+		t.bail("script.NoReply()")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "func %s(s *script.State, in script.Input) (script.Numbers, error) {\n", t.script.Name)
+	numbers := len(t.script.Decision)
+	fmt.Fprintf(&b, "func %s(s *script.State, in script.Input) (%serror) {\n", t.script.Name, strings.Repeat("float64, ", numbers))
 	if holds := t.store.holds(); holds != "" {
-		fmt.Fprintf(&b, "if !s.%s() {\nreturn script.Numbers{}, script.ErrKind\n}\n", holds)
+		fmt.Fprintf(&b, "if !s.%s() {\nreturn %sscript.ErrKind\n}\n", holds, strings.Repeat("0, ", numbers))
 	}
 	t.out.print(&b, t.units)
 	b.WriteString("}\n")

@@ -2,6 +2,8 @@ package redisdoor_test
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -205,5 +207,41 @@ func TestRightsBySentinels(t *testing.T) {
 	}
 	if err := try(without(all, sentinelRights[0])); err == nil || !errors.Is(err, throttlekit.ErrUnavailable) {
 		t.Errorf("without %v: %v, want no connection", sentinelRights, err)
+	}
+}
+
+// TestTheDocumentsListTheRights runs the line that the documents give for every strategy,
+// and looks for what they list beside it.
+func TestTheDocumentsListTheRights(t *testing.T) {
+	s := redistest.StartServer(t)
+	for _, path := range []string{"doc.go", "../docs/redis.md"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := regexp.MustCompile(`ACL SETUSER limiter on >password (~api:\* .*)`).FindSubmatch(text)
+		if line == nil {
+			t.Fatalf("%s has no line for a user", path)
+		}
+		for _, d := range strategy.All() {
+			setUser(t, s, strings.Fields(string(line[1]))...)
+			if err := use(t, s, ofPlenty(t, d, nil)); err != nil {
+				t.Errorf("%s: with the rights of the line for a user: %v", path, err)
+			}
+		}
+	}
+	text, err := os.ReadFile("../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := strings.ReplaceAll(string(text), `\|`, "|")
+	lists := [][]string{resetRights, replayRights, databaseRights, clusterRights, sentinelRights}
+	for _, list := range strategyRights {
+		lists = append(lists, list)
+	}
+	for _, list := range lists {
+		if !strings.Contains(table, "| `"+strings.Join(list, " ")+"` |") {
+			t.Errorf("redis.md has no row with %v", list)
+		}
 	}
 }

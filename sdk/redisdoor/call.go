@@ -51,9 +51,17 @@ func isNoScript(err error) bool {
 }
 
 func replyCode(reply redis.Error) string {
-	code, _, _ := strings.Cut(string(reply), " ")
+	code, rest, _ := strings.Cut(string(reply), " ")
+	// Before Redis 7 what a script raises comes after where it did, some with a dash.
+	if i := strings.LastIndex(rest, inScript); code == "ERR" && i >= 0 {
+		if _, said, ok := strings.Cut(rest[i+len(inScript):], ": "); ok {
+			code, _, _ = strings.Cut(strings.TrimPrefix(said, "-"), " ")
+		}
+	}
 	return code
 }
+
+const inScript = "@user_script:"
 
 // Answers that say Redis cannot serve now, though it may later. Redis gives each of
 // them before a script's first write.
@@ -70,6 +78,9 @@ var untouchedCodes = []string{
 
 // isUnavailable reports whether an error is an answer of those.
 func isUnavailable(err error) bool {
+	if err == nil {
+		return false
+	}
 	var reply redis.Error
 	return errors.As(err, &reply) && slices.Contains(unavailableCodes, replyCode(reply))
 }
@@ -78,8 +89,11 @@ func isUnavailable(err error) bool {
 // replica: it was the master when the connection was made, and the next one is to go to
 // the master of now.
 func dropDemoted(conn redis.Conn, err error) {
+	if err == nil {
+		return
+	}
 	var reply redis.Error
-	if err == nil || !errors.As(err, &reply) || replyCode(reply) != "READONLY" {
+	if !errors.As(err, &reply) || replyCode(reply) != "READONLY" {
 		return
 	}
 	// To redigo a context that has ended is a reason to close, without a word sent; a

@@ -127,18 +127,18 @@ func otherMaster(tb testing.TB, c *redistest.Cluster, owner *redistest.Server) *
 	return nil
 }
 
-// startFakeNode is a node that owns all slots by its own account, and answers everything
-// else with one format, which is given its address.
-func startFakeNode(tb testing.TB, format string) *brokenRedis {
+// startFakeNode is a node that owns all slots by its own account; answer says what else it
+// answers.
+func startFakeNode(tb testing.TB, answer func(fakeCommand) []byte) *brokenRedis {
 	tb.Helper()
 	return startFakeRedis(tb, func(c fakeCommand) []byte {
-		switch c.name {
+		switch c.words[0] {
 		case "CLUSTER":
 			host, port, _ := net.SplitHostPort(c.self.String())
 			return fmt.Appendf(nil, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s\r\n", len(host), host, port)
 		case "ASKING":
 			return []byte("+OK\r\n")
 		}
-		return fmt.Appendf(nil, format, c.self)
+		return answer(c)
 	})
 }

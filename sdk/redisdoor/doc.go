@@ -41,6 +41,29 @@
 // key "c". To share limits with the service, give the prefix that it uses for the
 // policy.
 //
+// # Clusters and sentinels
+//
+// [Dial] finds the master that sentinels watch over, and follows when it is another;
+// [DialCluster] is the way to a cluster; [DialAny] takes any address. Every call goes to
+// the node that has its key. Checks that travel together do so by node: those of one slot
+// in one script, as a cluster demands, and all scripts for a node in one pipeline.
+//
+// What a node redirects (MOVED, ASK, TRYAGAIN) did not run, so it follows. A node that
+// cannot be reached fails the checks of its own keys alone, until another takes over. Who
+// serves which slot is learned from the cluster, and anew as soon as something says that
+// it has changed.
+//
+// # Rights
+//
+// A user of Redis that may do this, and no more, suffices for every strategy, here with
+// the prefix api:
+//
+//	ACL SETUSER limiter on >password ~api:* +evalsha +eval +ping +time +get +set +hmget +hgetall +hset +pexpire +zremrangebyscore +zcard +zrange +zadd
+//
+// Reset needs +del as well, a cluster +cluster|slots and +asking, a master behind
+// sentinels +role, a database other than 0 +select, and Replay +del, +multi, +exec and
+// +persist. sdk/docs/redis.md lists what each strategy needs.
+//
 // # Whose clock
 //
 // Checks run at the Redis server's own time. Every client of a key must agree on that;

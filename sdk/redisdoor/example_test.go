@@ -129,3 +129,49 @@ func ExampleLimiter_CheckAt() {
 	// false 1s <nil>
 	// true 0s <nil>
 }
+
+// A cluster is given to a door as a pool is. Nothing is connected to yet.
+func ExampleDialCluster() {
+	nodes, err := redisdoor.DialCluster("redis+cluster://user:password@redis-0:6379,redis-1:6379")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nodes.Close()
+	limiter, err := redisdoor.New(nodes, strategy.GCRA{Limit: 100, Period: time.Minute}, redisdoor.WithPrefix("api"))
+	fmt.Println(limiter != nil, err)
+	// Output: true <nil>
+}
+
+// The master that three sentinels know as mymaster, database 2.
+func ExampleDial_sentinel() {
+	pool, err := redisdoor.Dial("redis+sentinel://user:password@sentinel-0,sentinel-1,sentinel-2/mymaster/2")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	limiter, err := redisdoor.New(pool, strategy.GCRA{Limit: 100, Period: time.Minute}, redisdoor.WithPrefix("api"))
+	fmt.Println(limiter != nil, err)
+	// Output: true <nil>
+}
+
+// For a program that is told the address, whatever kind of Redis it is of.
+func ExampleDialAny() {
+	ctx := context.Background()
+	server, err := embedded.Start(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	connections, err := redisdoor.DialAny(server.URL())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer connections.Close()
+	limiter, err := redisdoor.New(connections, strategy.GCRA{Limit: 100, Period: time.Minute})
+	if err != nil {
+		log.Fatal(err)
+	}
+	d, err := limiter.Check(ctx, "user-1")
+	fmt.Println(d.Allowed, d.Remaining, err)
+	// Output: true 99 <nil>
+}

@@ -156,9 +156,9 @@ func startBrokenRedis(tb testing.TB, answer func(command int64) []byte) *brokenR
 
 // fakeCommand is one that a brokenRedis read.
 type fakeCommand struct {
-	number int64 // from 1
-	name   string
-	self   net.Addr
+	number int64    // from 1
+	words  []string // the first is its name
+	self   net.Addr // where it was read
 }
 
 // startFakeRedis is startBrokenRedis for answers that depend on more, and on listeners that
@@ -197,11 +197,11 @@ func (b *brokenRedis) serve(conn net.Conn, answer func(fakeCommand) []byte) {
 	defer conn.Close()
 	in := bufio.NewReader(conn)
 	for {
-		name, err := readCommand(in)
+		words, err := readCommand(in)
 		if err != nil {
 			return
 		}
-		reply := answer(fakeCommand{b.commands.Add(1), name, conn.LocalAddr()})
+		reply := answer(fakeCommand{b.commands.Add(1), words, conn.LocalAddr()})
 		if reply == nil {
 			return
 		}
@@ -211,24 +211,21 @@ func (b *brokenRedis) serve(conn net.Conn, answer func(fakeCommand) []byte) {
 	}
 }
 
-// readCommand reads one RESP command, *N and then N times $LEN and its bytes, and returns
-// its name.
-func readCommand(in *bufio.Reader) (name string, err error) {
+// readCommand reads one RESP command: *N, then N times $LEN and its bytes.
+func readCommand(in *bufio.Reader) (words []string, err error) {
 	n, err := header(in, '*')
-	for i := range n {
-		var size int
-		if size, err = header(in, '$'); err != nil {
-			return "", err
+	for range n {
+		size, err := header(in, '$')
+		if err != nil {
+			return nil, err
 		}
 		text := make([]byte, size+2)
 		if _, err = io.ReadFull(in, text); err != nil {
-			return "", err
+			return nil, err
 		}
-		if i == 0 {
-			name = string(text[:size])
-		}
+		words = append(words, string(text[:size]))
 	}
-	return name, err
+	return words, err
 }
 
 func header(in *bufio.Reader, kind byte) (int, error) {

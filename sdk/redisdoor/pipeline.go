@@ -90,12 +90,12 @@ func (p *pipeline) settle(ctx context.Context, share []errand, reply any) (again
 	door := p.l.door
 	if said, ok := reply.(redis.Error); ok {
 		for _, e := range share {
-			if !door.cluster.Redirected(&e.Course, said) {
+			if !door.cluster.Redirected(&e.Course, said, len(share) > 1) {
 				door.doubt(share[0].Node, p.conn, said)
 				p.fail([][]errand{share}, callFault(ctx, p.op, said))
 				return nil
 			}
-			e.alone, e.why = e.alone || e.Asking || e.Node == share[0].Node, said
+			e.alone, e.why = e.alone || e.Node == share[0].Node, said
 			again = append(again, e)
 		}
 		return again

@@ -51,7 +51,7 @@ func (d *Door) visitNode(ctx context.Context, op, key string, call func(redis.Co
 		switch {
 		case err == nil:
 			return nil
-		case turn == cluster.MaxTurns || !d.cluster.Redirected(&course, err) || cluster.Pause(ctx, turn) != nil:
+		case turn == cluster.MaxTurns || !d.cluster.Redirected(&course, err, false) || cluster.Pause(ctx, turn) != nil:
 			return callFault(ctx, op, err)
 		}
 	}

@@ -67,10 +67,6 @@ func StartCluster(tb testing.TB, masters, replicas int, args ...string) *Cluster
 const AnyPort = "any-port"
 
 func launchNode(args []string) (*Server, error) {
-	bus, err := freePort()
-	if err != nil {
-		return nil, err
-	}
 	args = slices.Clone(args)
 	for i, arg := range args {
 		if arg == AnyPort {
@@ -81,8 +77,7 @@ func launchNode(args []string) (*Server, error) {
 			args[i] = strconv.Itoa(port)
 		}
 	}
-	return Launch(append([]string{"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus),
-		"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
+	return Launch(append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
 		"--cluster-allow-replica-migration", "no"}, args...)...)
 }
 
@@ -93,8 +88,11 @@ func (c *Cluster) join() error {
 			return err
 		}
 		if i < c.masters {
-			from, to := i*slots/c.masters, (i+1)*slots/c.masters-1
-			if _, err := n.Do("CLUSTER", "ADDSLOTSRANGE", from, to); err != nil {
+			args := []any{"ADDSLOTS"}
+			for slot := i * slots / c.masters; slot < (i+1)*slots/c.masters; slot++ {
+				args = append(args, slot)
+			}
+			if _, err := n.Do("CLUSTER", args...); err != nil {
 				return err
 			}
 		}
@@ -133,19 +131,14 @@ func (c *Cluster) join() error {
 
 func (s *Server) meet(other *Server) error {
 	port := strconv.Itoa(other.port)
-	bus, err := other.Setting("cluster-port")
-	if err != nil {
-		return err
-	}
 	// Among nodes that speak TLS a node is known by its port for that.
-	if speaksTLS, err := other.Setting("tls-cluster"); err != nil {
-		return err
-	} else if speaksTLS == "yes" {
+	if slices.Contains(other.args, "--tls-cluster") {
+		var err error
 		if port, err = other.Setting("tls-port"); err != nil {
 			return err
 		}
 	}
-	_, err = s.Do("CLUSTER", "MEET", "127.0.0.1", port, bus)
+	_, err := s.Do("CLUSTER", "MEET", "127.0.0.1", port)
 	return err
 }
 

@@ -56,7 +56,7 @@ func (w *Watch) launch(sentinels int, args []string) error {
 		return err
 	}
 	w.Nodes = append(w.Nodes, master)
-	replica, err := Launch(append([]string{"--replicaof", "127.0.0.1 " + strconv.Itoa(master.port)}, args...)...)
+	replica, err := Launch(append([]string{"--replicaof", "127.0.0.1", strconv.Itoa(master.port)}, args...)...)
 	if err != nil {
 		return err
 	}

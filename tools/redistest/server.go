@@ -253,17 +253,25 @@ func (s *Server) AwaitReplica() error {
 }
 
 // freePort returns a port that nobody listens on, of those that no system gives to an
-// outgoing connection: a server that is killed wants its port again.
+// outgoing connection: a server that is killed wants its port again. Nobody listens on the
+// one 10000 above either, by which the nodes of a cluster talk to each other.
 func freePort() (int, error) {
 	var err error
 	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
+		port := 10_000 + rand.IntN(10_000)
+		if err = errors.Join(tryPort(port), tryPort(port+10_000)); err == nil {
+			return port, nil
 		}
 	}
 	return 0, err
+}
+
+func tryPort(port int) error {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // await asks until done says so; how long that takes decides nothing.

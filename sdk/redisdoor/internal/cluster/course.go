@@ -24,7 +24,11 @@ func (m *Map) Course(ctx context.Context, slot int) (Course, error) {
 
 // Redirected turns c to where an answer of its node sends it, and reports false when the
 // answer is none that does so.
-func (m *Map) Redirected(c *Course, answer error) bool {
+//
+// Several says that the question was about several keys. Then an ASK says that the node has
+// given away some of them, which before Redis 7 need not be all: c stays, for each to be
+// asked about alone.
+func (m *Map) Redirected(c *Course, answer error, several bool) bool {
 	k, address, ok := redirect(answer)
 	if !ok {
 		return false
@@ -35,6 +39,9 @@ func (m *Map) Redirected(c *Course, answer error) bool {
 		m.owners[c.Slot].Store(c.Node)
 		m.look() // a slot seldom moves alone
 	case ask:
+		if several {
+			return true
+		}
 		c.Node, c.Asking = m.Node(complete(address, c.Node.address)), true
 	case tryAgain: // there
 	}

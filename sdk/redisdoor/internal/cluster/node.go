@@ -37,5 +37,8 @@ func (n *Node) Get(ctx context.Context) (redis.Conn, error) {
 // Unreached says that there was no connection: nothing was sent.
 type Unreached struct{ err error }
 
+// Error implements error.
 func (u *Unreached) Error() string { return u.err.Error() }
+
+// Unwrap returns why.
 func (u *Unreached) Unwrap() error { return u.err }

@@ -11,6 +11,7 @@ import (
 	"github.com/throttlekit/throttlekit-go/sdk/embedded"
 	"github.com/throttlekit/throttlekit-go/sdk/localdoor"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/sdk/resilient"
 	"github.com/throttlekit/throttlekit-go/sdk/server"
 	"github.com/throttlekit/throttlekit-go/sdk/servicedoor"
 )
@@ -47,6 +48,36 @@ func Example_redisDoor() {
 		fmt.Println("welcome,", decision.Remaining, "left")
 	}
 	// Output: welcome, 19 left
+}
+
+func Example_whenRedisIsGone() {
+	ctx := context.Background()
+	userID := "user-1"
+	pool, err := redisdoor.Dial("redis://127.0.0.1:1") // nobody listens there
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	perMinute := strategy.GCRA{Limit: 120, Period: time.Minute, Burst: 30}
+	limiter, err := redisdoor.New(pool, perMinute, redisdoor.WithPrefix("api"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	share, err := resilient.LocalShare(perMinute, 3) // three replicas run: a third of it each
+	if err != nil {
+		log.Fatal(err)
+	}
+	safe, err := resilient.New(limiter, resilient.WithFailLocal(share))
+	if err != nil {
+		log.Fatal(err)
+	}
+	decision, err := safe.Check(ctx, userID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(decision.Allowed, decision.Remaining, decision.Source) // Source tells who decided: contract or local
+	// Output: true 9 local
 }
 
 func Example_inTheProcess() {

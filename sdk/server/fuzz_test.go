@@ -75,7 +75,8 @@ func fuzzBody(t *testing.T, contentType string, method uint8, body []byte) {
 	srv.ServeHTTP(w, r)
 	switch w.Code {
 	case http.StatusOK:
-		if limiter.calls != 1 {
+		// To decide on no key at all the limiter is not needed.
+		if empty := w.Body.Len() == 0 || w.Body.String() == "{}"; limiter.calls != 1 && !(empty && limiter.calls == 0) {
 			t.Errorf("answered after %d calls of the limiter", limiter.calls)
 		}
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusTooManyRequests, http.StatusNotImplemented:

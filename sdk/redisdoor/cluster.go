@@ -45,3 +45,13 @@ func (c *Cluster) GetContext(ctx context.Context) (redis.Conn, error) { return c
 // Close closes the connections to all nodes: at once those that nobody uses, the others
 // when they have been used.
 func (c *Cluster) Close() error { return c.nodes.Close() }
+
+// Node is the address of the cluster's master that key is with, as far as is known: empty
+// before a first call has asked the cluster, and always where there is no cluster. It
+// connects to nothing.
+func (l *Limiter) Node(key string) string {
+	if l.door.cluster == nil {
+		return ""
+	}
+	return l.door.cluster.Known(cluster.Slot(l.key(key)))
+}

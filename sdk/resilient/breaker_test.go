@@ -67,7 +67,7 @@ func TestBreakerIsTheModel(t *testing.T) {
 			}}
 			var told []resilient.BreakerState
 			l := newLimiter(t, below, resilient.WithBreaker(model.failures, model.every),
-				resilient.WithStateHook(func(_, to resilient.BreakerState) { told = append(told, to) }))
+				resilient.WithStateHook(func(c resilient.StateChange) { told = append(told, c.To) }))
 			for step := range 500 {
 				was := model.state
 				var want []resilient.BreakerState
@@ -188,7 +188,7 @@ func TestEachChangeIsToldOnceWithoutTheKey(t *testing.T) {
 				var told []string
 				l := newLimiter(t, below, resilient.WithBreaker(2, time.Second), resilient.WithFailMode(resilient.FailClosed),
 					resilient.WithLogger(log.logger(slog.LevelDebug)),
-					resilient.WithStateHook(func(from, to resilient.BreakerState) { told = append(told, fmt.Sprintf("%v>%v", from, to)) }))
+					resilient.WithStateHook(func(c resilient.StateChange) { told = append(told, fmt.Sprintf("%v>%v", c.From, c.To)) }))
 				check := func() {
 					if _, err := l.Check(t.Context(), secretKey); err != nil {
 						t.Error(err)
@@ -258,9 +258,9 @@ func TestTheHookMayUseTheLimiter(t *testing.T) {
 	var l *resilient.Limiter
 	calls := 0
 	l = newLimiter(t, answering(throttlekit.Decision{}, gone), resilient.WithBreaker(1, time.Hour),
-		resilient.WithFailMode(resilient.FailOpen), resilient.WithStateHook(func(_, to resilient.BreakerState) {
+		resilient.WithFailMode(resilient.FailOpen), resilient.WithStateHook(func(c resilient.StateChange) {
 			calls++
-			if _, err := l.Check(context.Background(), secretKey); err != nil || l.Stats().Breaker != to {
+			if _, err := l.Check(context.Background(), secretKey); err != nil || l.Stats().Breaker != c.To {
 				t.Errorf("in the hook: %v, %v", l.Stats().Breaker, err)
 			}
 		}))
@@ -273,8 +273,8 @@ func TestAPanicIsAFailureAndNobodyElses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		below := &scripted{check: func(context.Context, string, int64) (throttlekit.Decision, error) { panic("out of cheese") }}
 		var told int
-		l := newLimiter(t, below, resilient.WithBreaker(1, time.Second), resilient.WithStateHook(func(_, to resilient.BreakerState) {
-			if told++; to == resilient.BreakerOpen {
+		l := newLimiter(t, below, resilient.WithBreaker(1, time.Second), resilient.WithStateHook(func(c resilient.StateChange) {
+			if told++; c.To == resilient.BreakerOpen {
 				panic("and so is the hook")
 			}
 		}))
@@ -312,11 +312,11 @@ func TestChangesAreToldInOrder(t *testing.T) {
 	}}
 	at, changes := resilient.BreakerClosed, 0
 	l := newLimiter(t, below, resilient.WithBreaker(1, time.Microsecond), resilient.WithFailMode(resilient.FailOpen),
-		resilient.WithStateHook(func(from, to resilient.BreakerState) {
-			if from != at || to == from {
-				t.Errorf("told of a change from %v to %v, and it was %v", from, to, at)
+		resilient.WithStateHook(func(c resilient.StateChange) {
+			if c.From != at || c.To == c.From {
+				t.Errorf("told of a change from %v to %v, and it was %v", c.From, c.To, at)
 			}
-			at = to
+			at = c.To
 			changes++
 		}))
 	var callers sync.WaitGroup

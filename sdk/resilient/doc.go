@@ -47,6 +47,9 @@
 //	ErrPolicyNotFound
 //	the caller's context ended, by its deadline too       no             no
 //
+// Callers whose checks travelled together share the error of their way: that is one failure,
+// so that one broken connection takes nobody's limits away.
+//
 // So callers whose own deadlines are earlier than the limiter's learn nothing about it: give
 // [WithDeadline] less than they usually have. A CheckMany counts against the limiter when
 // none of its keys was decided; its faults are answered, or returned, key by key.
@@ -62,6 +65,11 @@
 // if it is decided, the breaker closes. There is no goroutine that asks: without callers
 // nobody needs to know. Each change is logged and told once, see [WithLogger] and
 // [WithStateHook].
+//
+// In a cluster each node has a breaker of its own, so that a node that fails takes no other
+// along, and what the others decide does not hide that it fails. The limiter says where its
+// keys are by a method Node(key string) string, as those of the Redis door do; behind a
+// wrapper without it there is one breaker for all.
 //
 // The deadline is the wrapped limiter's to keep, by its context, as the doors do. One that
 // ignores its context holds its callers for as long as it likes.

@@ -120,7 +120,7 @@ func ExampleWithStateHook() {
 	}
 	limiter, err := resilient.New(door(), resilient.WithFailMode(resilient.FailClosed), resilient.WithBreaker(1, time.Minute),
 		resilient.WithLogger(slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: untimed}))),
-		resilient.WithStateHook(func(from, to resilient.BreakerState) { fmt.Println("told:", from, "->", to) }))
+		resilient.WithStateHook(func(c resilient.StateChange) { fmt.Println("told:", c.From, "->", c.To) }))
 	if err != nil {
 		log.Fatal(err)
 	}

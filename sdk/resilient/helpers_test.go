@@ -30,8 +30,9 @@ var (
 	wrong    = &throttlekit.Error{Op: "check", Kind: throttlekit.ErrInvalidArgument}
 )
 
-// scripted is a limiter that answers by a function, and counts how often it was asked. Its
-// CheckMany is CheckN for each key.
+// scripted is a limiter that answers by a function, and counts how often it was asked. Each
+// error is a failure of its own, as it is where checks travel alone. Its CheckMany is
+// CheckN for each key.
 type scripted struct {
 	throttlekit.Limiter
 	asked  atomic.Int64
@@ -45,14 +46,31 @@ func answering(d throttlekit.Decision, err error) *scripted {
 
 func (s *scripted) CheckN(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
 	s.asked.Add(1)
-	return s.check(ctx, key, cost)
+	return s.answer(ctx, key, cost)
 }
+
+func (s *scripted) answer(ctx context.Context, key string, cost int64) (throttlekit.Decision, error) {
+	d, err := s.check(ctx, key, cost)
+	return d, anew(err)
+}
+
+// anew is err as a failure of its own, not one that callers share.
+func anew(err error) error {
+	if _, ok := err.(*throttlekit.Error); ok {
+		return another{err}
+	}
+	return err
+}
+
+type another struct{ error }
+
+func (a another) Unwrap() error { return a.error }
 
 func (s *scripted) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
 	s.asked.Add(1)
 	decisions, errs := make([]throttlekit.Decision, len(keys)), make([]error, len(keys))
 	for i, key := range keys {
-		decisions[i], errs[i] = s.check(ctx, key, cost)
+		decisions[i], errs[i] = s.answer(ctx, key, cost)
 	}
 	if slices.ContainsFunc(errs, func(err error) bool { return err != nil }) {
 		return decisions, &throttlekit.ManyError{Errors: errs}
@@ -62,12 +80,12 @@ func (s *scripted) CheckMany(ctx context.Context, keys []string, cost int64) ([]
 
 func (s *scripted) Peek(ctx context.Context, key string) (throttlekit.Decision, error) {
 	s.asked.Add(1)
-	return s.check(ctx, key, 1)
+	return s.answer(ctx, key, 1)
 }
 
 func (s *scripted) Forecast(ctx context.Context, key string, cost int64) (throttlekit.Forecast, error) {
 	s.asked.Add(1)
-	d, err := s.check(ctx, key, cost)
+	d, err := s.answer(ctx, key, cost)
 	return throttlekit.Forecast{SpendableNow: d.Remaining}, err
 }
 
@@ -76,7 +94,7 @@ func (s *scripted) Reset(ctx context.Context, key string) error {
 	if s.forget != nil {
 		s.forget(key)
 	}
-	_, err := s.check(ctx, key, 1)
+	_, err := s.answer(ctx, key, 1)
 	return err
 }
 

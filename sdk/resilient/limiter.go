@@ -24,7 +24,7 @@ const (
 type Limiter struct {
 	limiter  throttlekit.Limiter
 	deadline time.Duration
-	breaker  *breaker
+	breakers *breakers
 	mode     FailMode
 	limit    int64               // what made-up decisions report
 	local    throttlekit.Limiter // of FailLocal
@@ -57,7 +57,7 @@ func New(limiter throttlekit.Limiter, opts ...Option) (*Limiter, error) {
 	if p, ok := limiter.(planner); ok && s.plan == nil {
 		s.plan = p.Plan()
 	}
-	l := &Limiter{limiter: limiter, deadline: s.deadline, breaker: newBreaker(&s), mode: s.mode, local: s.local,
+	l := &Limiter{limiter: limiter, deadline: s.deadline, breakers: newBreakers(&s, limiter), mode: s.mode, local: s.local,
 		notices: notices{logger: s.logger, fail: s.mode}}
 	if s.plan != nil {
 		l.limit = s.plan.Limit()
@@ -93,7 +93,7 @@ func (l *Limiter) CheckN(ctx context.Context, key string, cost int64) (throttlek
 		}
 	}
 	var d throttlekit.Decision
-	try := l.ask(ctx, 1, func(ctx context.Context) (err error) {
+	try := l.ask(ctx, key, func(ctx context.Context) (err error) {
 		d, err = l.limiter.CheckN(ctx, key, cost)
 		return err
 	})
@@ -144,7 +144,7 @@ func (l *Limiter) Peek(ctx context.Context, key string) (d throttlekit.Decision,
 	if err := l.enter(ctx, opPeek, 1); err != nil {
 		return throttlekit.Decision{}, err
 	}
-	try := l.ask(ctx, 1, func(ctx context.Context) (err error) {
+	try := l.ask(ctx, key, func(ctx context.Context) (err error) {
 		d, err = l.limiter.Peek(ctx, key)
 		return err
 	})
@@ -159,7 +159,7 @@ func (l *Limiter) Forecast(ctx context.Context, key string, cost int64) (f throt
 	if err := l.enter(ctx, opForecast, cost); err != nil {
 		return throttlekit.Forecast{}, err
 	}
-	try := l.ask(ctx, 1, func(ctx context.Context) (err error) {
+	try := l.ask(ctx, key, func(ctx context.Context) (err error) {
 		f, err = l.limiter.Forecast(ctx, key, cost)
 		return err
 	})
@@ -190,7 +190,7 @@ func (l *Limiter) Reset(ctx context.Context, key string) error {
 	if local, ok := l.local.(resetter); ok {
 		err = local.Reset(ctx, key)
 	}
-	try := l.ask(ctx, 1, func(ctx context.Context) error { return limiter.Reset(ctx, key) })
+	try := l.ask(ctx, key, func(ctx context.Context) error { return limiter.Reset(ctx, key) })
 	if l.denials != nil {
 		l.denials.forget(key) // also when nobody knows whether the limiter did
 	}

@@ -3,7 +3,6 @@ package resilient
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
@@ -16,7 +15,8 @@ const keyTime = time.Millisecond
 // CheckMany implements [throttlekit.Limiter]. The fail mode answers for each key that
 // could not be decided; keys that were refused, and in [FailError] all that failed, are in
 // a [*throttlekit.ManyError]. The deadline is a millisecond later for each key but the
-// first. A call counts as a failure when none of its keys was decided.
+// first. A call counts as a failure when none of its keys was decided; in a cluster each
+// node's keys count apart, and those of a node whose breaker is open are not asked for.
 func (l *Limiter) CheckMany(ctx context.Context, keys []string, cost int64) ([]throttlekit.Decision, error) {
 	if err := l.enter(ctx, opCheckMany, cost); err != nil {
 		return nil, err
@@ -44,10 +44,12 @@ type batch struct {
 	decisions []throttlekit.Decision
 	errs      []error // of all keys, once one has failed
 
-	open   []int     // the positions of keys that are not decided yet
-	visits []visit   // of the same
-	tries  []attempt // likewise
-	whole  bool      // all of them failed as one
+	open   []int   // the positions of keys that are not decided yet
+	visits []visit // of the same, as all below
+	tries  []attempt
+	found  []throttlekit.Decision
+	asked  int  // so many of them reached the limiter
+	whole  bool // all of them failed as one
 }
 
 // recall decides the keys that are known to be denied.
@@ -81,44 +83,17 @@ func (b *batch) keysAt(at []int) []string {
 	return keys
 }
 
-// ask asks the limiter for the open keys, and leaves those open that a stand-in is to
-// answer. Its error is that of the whole call.
-func (b *batch) ask() error {
-	l, keys := b.limiter, b.keysAt(b.open)
-	var found []throttlekit.Decision
-	call := l.askMany(b.ctx, len(keys), func(ctx context.Context) (err error) {
-		found, err = l.limiter.CheckMany(ctx, keys, b.cost)
-		return err
-	}, func(ctx context.Context, ours bool, err error) attempt {
-		var errs []error
-		errs, b.whole = eachError(err, len(found), len(keys))
-		b.tries = make([]attempt, len(keys))
-		for k, err := range errs {
-			b.tries[k] = l.judge(ctx, ours, err)
-		}
-		return worst(b.tries)
-	})
-	if call.fault == rejected {
-		b.tries, b.whole = repeated(call, len(keys)), true
-	}
-	if b.whole && (call.fault == refused || call.fault == ended) {
-		return l.told(b.ctx, opCheckMany, call)
-	}
-	b.sort(found)
-	return nil
-}
-
 // sort takes what was decided, and what is not for a stand-in.
-func (b *batch) sort(found []throttlekit.Decision) {
+func (b *batch) sort() {
 	l, open := b.limiter, b.open[:0]
 	tries := b.tries[:0]
 	for k, i := range b.open {
 		switch try := b.tries[k]; try.fault {
 		case none:
-			b.decisions[i] = found[k]
-			l.counts.decided(found[k].Source, 1)
+			b.decisions[i] = b.found[k]
+			l.counts.decided(b.found[k].Source, 1)
 			if l.denials != nil {
-				l.denials.learn(b.visits[k], b.keys[i], b.cost, found[k])
+				l.denials.learn(b.visits[k], b.keys[i], b.cost, b.found[k])
 			}
 		case refused, ended:
 			b.fail(i, l.told(b.ctx, opCheckMany, try))
@@ -183,42 +158,4 @@ func (b *batch) result() ([]throttlekit.Decision, error) {
 		return b.decisions, &throttlekit.ManyError{Errors: b.errs}
 	}
 	return b.decisions, nil
-}
-
-// eachError spreads the error of a CheckMany over its keys, nil when none failed. Whole
-// reports whether they failed as one, and no key was decided.
-func eachError(err error, decisions, keys int) (errs []error, whole bool) {
-	var many *throttlekit.ManyError
-	switch {
-	case err == nil && decisions == keys:
-		return nil, false
-	case err == nil:
-		err = &throttlekit.Error{Op: opCheckMany, Source: throttlekit.SourceDecoding, Kind: throttlekit.ErrMalformedReply, MayHaveConsumed: true,
-			Err: fmt.Errorf("the limiter gave %d decisions for %d keys", decisions, keys)}
-	case errors.As(err, &many) && len(many.Errors) == keys && decisions == keys:
-		return many.Errors, false
-	}
-	return repeated(err, keys), true
-}
-
-// worst is what a call says about the limiter: nothing bad where it decided on any key.
-func worst(tries []attempt) attempt {
-	var w attempt
-	for k, try := range tries {
-		if try.fault == none {
-			return try
-		}
-		if k == 0 || try.fault > w.fault {
-			w = try
-		}
-	}
-	return w
-}
-
-func repeated[T any](one T, n int) []T {
-	all := make([]T, n)
-	for i := range all {
-		all[i] = one
-	}
-	return all
 }

@@ -113,7 +113,7 @@ type together struct {
 }
 
 func (m together) CheckMany(context.Context, []string, int64) ([]throttlekit.Decision, error) {
-	return m.decisions, m.err
+	return m.decisions, anew(m.err)
 }
 
 func (m together) Check(context.Context, string) (throttlekit.Decision, error) {

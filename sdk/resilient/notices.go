@@ -31,13 +31,16 @@ func (n *notices) fault(err error) {
 }
 
 func logChange(logger *slog.Logger, mode FailMode, c change) {
-	from, fail := slog.String("from", c.from.String()), slog.String("fail", mode.String())
+	if c.Node != "" {
+		logger = logger.With(slog.String("node", c.Node))
+	}
+	from, fail := slog.String("from", c.From.String()), slog.String("fail", mode.String())
 	switch {
-	case c.to == BreakerClosed:
+	case c.To == BreakerClosed:
 		logger.Info("the limiter has recovered", from)
-	case c.to == BreakerHalfOpen:
+	case c.To == BreakerHalfOpen:
 		logger.Debug("the limiter is tried again", from)
-	case c.from == BreakerHalfOpen:
+	case c.From == BreakerHalfOpen:
 		logger.Debug("the limiter still fails", from, fail, slog.String("error", safeText(c.cause)))
 	default:
 		logger.Warn("the limiter fails", from, fail, slog.String("error", safeText(c.cause)))

@@ -43,7 +43,7 @@ type settings struct {
 	plan       *script.Plan
 	denyKeys   int // 0 is no deny cache
 	logger     *slog.Logger
-	hook       func(from, to BreakerState)
+	hook       func(StateChange)
 }
 
 func defaults() settings {
@@ -52,7 +52,7 @@ func defaults() settings {
 		failures:   DefaultFailures,
 		probeEvery: DefaultProbeEvery,
 		logger:     slog.New(slog.DiscardHandler),
-		hook:       func(BreakerState, BreakerState) {},
+		hook:       func(StateChange) {},
 	}
 }
 
@@ -139,7 +139,7 @@ func WithDenyCache(maxKeys int) Option {
 	})
 }
 
-// WithLogger has each change of the breaker's state logged to logger, in one line: Warn
+// WithLogger has each change of a breaker's state logged to logger, in one line: Warn
 // when it opens, Info when it closes, Debug for the tries between. Faults that do not count
 // against the limiter, such as a key of another type or a missing right, never open the
 // breaker; they are a line at Warn, once a minute. No line holds a limited key. Default:
@@ -154,10 +154,10 @@ func WithLogger(logger *slog.Logger) Option {
 	})
 }
 
-// WithStateHook has hook called once for each change of the breaker's state, in order. It
+// WithStateHook has hook called once for each change of a breaker's state, in order. It
 // is called inside a caller's check, and so should return at once; it may use the limiter.
 // Default: nobody is told.
-func WithStateHook(hook func(from, to BreakerState)) Option {
+func WithStateHook(hook func(StateChange)) Option {
 	return option(func(s *settings) error {
 		if hook == nil {
 			return errors.New("WithStateHook was given nil")

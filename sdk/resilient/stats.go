@@ -8,9 +8,10 @@ import (
 
 // Stats is what a limiter has done so far. A CheckMany counts once for each key.
 type Stats struct {
-	// Breaker is the breaker's state.
+	// Breaker is the breaker's state; in a cluster, where each node has one, the worst:
+	// that of any which is open, else of any which is half-open.
 	Breaker BreakerState
-	// Opened counts how often the breaker opened, after a try in vain as well.
+	// Opened counts how often a breaker opened, after a try in vain as well.
 	Opened uint64
 
 	// Contract, Open, Closed and Local count the decisions of checks by their Source.
@@ -38,9 +39,10 @@ type Stats struct {
 // under way may be among some of them and not among others.
 func (l *Limiter) Stats() Stats {
 	c := &l.counts
+	state, opened := l.breakers.state()
 	return Stats{
-		Breaker:         BreakerState(l.breaker.state.Load()),
-		Opened:          l.breaker.opened.Load(),
+		Breaker:         state,
+		Opened:          opened,
 		Contract:        c.decisions[throttlekit.SourceContract].Load(),
 		Open:            c.decisions[throttlekit.SourceOpen].Load(),
 		Closed:          c.decisions[throttlekit.SourceClosed].Load(),

@@ -41,32 +41,31 @@ func (l *Limiter) bound(ctx context.Context, keys int) (bounded context.Context,
 	return bounded, true, cancel
 }
 
-// ask puts a question of one key to the limiter, if the breaker lets it.
-func (l *Limiter) ask(ctx context.Context, keys int, question func(context.Context) error) attempt {
-	return l.askMany(ctx, keys, question, l.judge)
-}
-
-// askMany puts a question to the limiter, if the breaker lets it; judge says how it ended.
-func (l *Limiter) askMany(ctx context.Context, keys int, question func(context.Context) error,
-	judge func(ctx context.Context, ours bool, err error) attempt) (try attempt) {
+// ask puts a question about key to the limiter, if the breaker lets it.
+func (l *Limiter) ask(ctx context.Context, key string, question func(context.Context) error) (try attempt) {
 	try.fault = rejected
-	_, _ = l.breaker.circuit.Execute(func() (struct{}, error) {
-		bounded, ours, cancel := l.bound(ctx, keys)
+	l.breakers.of(key).pass(func() error {
+		bounded, ours, cancel := l.bound(ctx, 1)
 		defer cancel()
-		try = judge(ctx, ours, question(bounded))
-		switch try.fault {
-		case failed:
-			return struct{}{}, try.err
-		case refused, ended:
-			return struct{}{}, errNoVerdict
-		}
-		return struct{}{}, nil
+		try = l.judge(ctx, ours, question(bounded))
+		return try.verdict()
 	})
-	l.breaker.announce()
+	l.breakers.changes.announce()
 	if try.fault == rejected {
-		l.counts.rejected.Add(uint64(keys))
+		l.counts.rejected.Add(1)
 	}
 	return try
+}
+
+// verdict is what the attempt says to a breaker.
+func (t attempt) verdict() error {
+	switch t.fault {
+	case failed:
+		return t.err
+	case refused, ended, rejected:
+		return errNoVerdict
+	}
+	return nil
 }
 
 // judge says what err means, and counts it. ctx is the caller's, and ours whether the call

@@ -108,6 +108,14 @@ func (m *Map) owner(ctx context.Context, slot int) (*Node, error) {
 	return nil, &Unreached{fmt.Errorf("no node of the cluster serves slot %d", slot)}
 }
 
+// Known returns the address of the node that is known to own a slot, if any is.
+func (m *Map) Known(slot int) string {
+	if n := m.owners[slot].Load(); n != nil {
+		return n.address
+	}
+	return ""
+}
+
 // Any returns a connection to some node, for what is about no key. It tries all that own
 // slots, in any order.
 func (m *Map) Any(ctx context.Context) (redis.Conn, error) {

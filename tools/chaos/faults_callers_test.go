@@ -43,7 +43,7 @@ var callerFaults = []scenario{
 		setup: setup{impatient: 25 * time.Millisecond},
 		play: func(s *stage) {
 			s.spends(0.5)
-			s.silentInPart()
+			s.silentUnnoticed()
 			s.redis.Freeze()
 			s.lasts(s.fault)
 			s.redis.Thaw()

@@ -63,12 +63,12 @@ type outcome struct {
 	callers *load.Load
 	began   map[string]resilient.Stats // of the limiters
 
-	lost    int64           // checks whose outcome the faults so far may have left unknown
-	silence time.Time       // when what ceased to answer did
-	inPart  bool            // others went on
-	back    time.Time       // when the last fault was over
-	waits   []time.Duration // of the calls while all breakers were open, in order
-	stalled load.Stalled    // how late the process itself was
+	unnoticed bool            // by breakers
+	lost      int64           // checks whose outcome the faults so far may have left unknown
+	silence   time.Time       // when what ceased to answer did
+	back      time.Time       // when the last fault was over
+	waits     []time.Duration // of the calls while all breakers were open, in order
+	stalled   load.Stalled    // how late the process itself was
 }
 
 // newStage starts all that a setup asks for.
@@ -180,12 +180,12 @@ func (s *stage) silent() {
 	s.silence = time.Now()
 }
 
-// silentInPart is silent for a fault beside which others still answer: a breaker counts
-// failures in a row, and may stay closed. Checks that travel alone are lost anew at every
-// deadline then; fused ones wait for their node, and are not sent.
-func (s *stage) silentInPart() {
+// silentUnnoticed is silent for callers who give up before a breaker could count it. Checks
+// that travel alone are lost anew at each of their deadlines then; fused ones wait for their
+// turn, and are not sent.
+func (s *stage) silentUnnoticed() {
 	s.silent()
-	s.inPart = s.door == alone
+	s.unnoticed = s.door == alone
 }
 
 // wait is how long a call may take.
@@ -225,7 +225,7 @@ func (s *stage) recovers() {
 	if !s.silence.IsZero() {
 		silent := s.back.Sub(s.silence)
 		s.lost += int64(len(s.strategy)) * int64(1+(recovery+silent)/resilient.DefaultProbeEvery)
-		if s.inPart {
+		if s.unnoticed {
 			s.strikes(int(silent / s.wait()))
 		}
 	}

@@ -114,6 +114,14 @@ type watched struct {
 	books *Account
 }
 
+// Node is for a breaker to know where a key is.
+func (w *watched) Node(key string) string {
+	if door, ok := w.Limiter.(interface{ Node(key string) string }); ok {
+		return door.Node(key)
+	}
+	return ""
+}
+
 // Check implements [throttlekit.Limiter].
 func (w *watched) Check(ctx context.Context, key string) (throttlekit.Decision, error) {
 	return w.CheckN(ctx, key, 1)

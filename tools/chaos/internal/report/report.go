@@ -135,8 +135,8 @@ for the service, which is one process more.
   unknown: nothing was sent twice.
 - **unknown / bound** counts checks that failed with MayHaveConsumed. A fault may leave unknown what was under way: fused
   checks share two scripts of at most 256, single ones 64 connections, and neither is more than there are callers. A
-  server that goes silent takes what comes until the breakers open as well, and then their single tries. Where only one
-  of several goes silent no breaker need open, and single checks are lost anew at every deadline. To cancel a check is a
+  server that goes silent takes what comes until the breakers open as well, and then their single tries. Where no
+  breaker opens, since callers give up too early, single checks are lost anew at every deadline. To cancel a check is a
   fault of its own.
 - **degraded** counts decisions that the contract did not make, by who did.
 - **failed** counts errors that reached a caller: of the limiter that fails so, or of a caller who cancelled.

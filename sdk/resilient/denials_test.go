@@ -107,6 +107,56 @@ func memoryChangesNothing(t *testing.T, d *script.Definition, seed uint64) uint6
 	return l.Stats().Cached
 }
 
+// TestMemoryGivesWayToARoundedHint looks for token buckets whose hint is a millisecond late,
+// since it divides where the check multiplies, and asks again within that millisecond: when
+// least time has passed that the contract, which counts in whole ones, takes for so long.
+func TestMemoryGivesWayToARoundedHint(t *testing.T) {
+	random, late := rand.New(rand.NewPCG(6, 4)), 0
+	synctest.Test(t, func(t *testing.T) {
+		for range 1000 {
+			capacity := 1 + random.Int64N(50)
+			cost := 1 + random.Int64N(capacity)
+			wholes := float64(2 + random.IntN(1000)) // milliseconds in which the cost comes back
+			bucket := strategy.TokenBucket{Capacity: capacity, RefillPerSec: float64(cost) * 1000 / wholes}
+			open := func() throttlekit.Limiter {
+				l, err := localdoor.New(bucket, localdoor.WithClock(time.Now), localdoor.WithMaxKeys(1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = l.Close() })
+				return l
+			}
+			bare, below := open(), open()
+			remembers := newLimiter(t, below, resilient.WithDenyCache(1))
+			check := func(l throttlekit.Limiter, cost int64) throttlekit.Decision {
+				d, err := l.CheckN(t.Context(), secretKey, cost)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return d
+			}
+			time.Sleep(time.Until(time.Now().Truncate(time.Millisecond).Add(time.Millisecond + 900*time.Microsecond)))
+			for _, l := range []throttlekit.Limiter{bare, remembers} {
+				check(l, capacity)
+				check(l, cost)
+			}
+			wait := check(remembers, cost).RetryAfter
+			time.Sleep(wait - 1900*time.Microsecond)
+			want := check(bare, cost)
+			if want.Allowed {
+				late++
+			}
+			if got := check(remembers, cost); got.Allowed != want.Allowed {
+				t.Fatalf("%+v: with memory %+v, without %+v", bucket, got, want)
+			}
+		}
+	})
+	if late == 0 {
+		t.Error("no hint was late, so that nothing was proved")
+	}
+	t.Logf("%d of 1000 hints were late", late)
+}
+
 // TestCachedDenialCountsDown follows one denial to its end.
 func TestCachedDenialCountsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

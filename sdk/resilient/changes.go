@@ -7,6 +7,7 @@ import (
 
 // StateChange is what a breaker did.
 type StateChange struct {
+	// From and To are its states before and after.
 	From, To BreakerState
 
 	// Node is the address of the cluster's node that the breaker keeps calls from, as the

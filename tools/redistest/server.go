@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -130,12 +129,6 @@ func (s *Server) Signal(signal os.Signal) error {
 	defer s.mu.Unlock()
 	return s.process.Signal(signal)
 }
-
-// Freeze stops the process where it stands; its connections stay open and silent.
-func (s *Server) Freeze() error { return s.Signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen process go on.
-func (s *Server) Thaw() error { return s.Signal(syscall.SIGCONT) }
 
 // Kill ends the process by SIGKILL and returns when it has ended.
 func (s *Server) Kill() error {

@@ -63,9 +63,10 @@ type Patient struct {
 
 // node is one server under examination.
 type node struct {
-	name string
-	conn redis.Conn
-	info map[string]string // nil when the user may not ask for it
+	name    string
+	standby bool // a replica where one is wanted
+	conn    redis.Conn
+	info    map[string]string // nil when the user may not ask for it
 }
 
 // check looks at one thing. Its error means that nothing can be said.
@@ -87,39 +88,41 @@ var checks = []check{
 // Examine returns all findings, in the order of nodes and checks. The error means that
 // the Redis could not be examined, as when none answers at the address.
 func Examine(ctx context.Context, p Patient) ([]Finding, error) {
-	places, findings, err := layout(ctx, p.Address)
+	at, findings, err := layout(ctx, p.Address)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range places {
+	for _, n := range at.places {
 		found, err := examineNode(ctx, n, p)
-		if err != nil {
+		switch {
+		case err == nil:
+			findings = append(findings, found...)
+		case at.clustered && ctx.Err() == nil: // the others are there
+			findings = append(findings, Finding{n.name, "server", Error, "could not be examined: " + err.Error(),
+				"see that the process runs and can be reached from here under this address"})
+		default:
 			return nil, fmt.Errorf("%s: %w", n.name, err)
 		}
-		findings = append(findings, found...)
 	}
-	found, err := rights(ctx, p)
+	found, err := rights(ctx, at, p)
 	if err != nil {
 		return nil, err
 	}
 	return append(append(findings, found...), fips()), nil
 }
 
-// place is a server and how to reach it.
-type place struct{ name, address string }
-
 func examineNode(ctx context.Context, at place, p Patient) (_ []Finding, err error) {
-	pool, err := redisdoor.Dial(at.address)
+	connections, err := redisdoor.DialAny(at.address)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	conn, err := pool.GetContext(ctx)
+	defer func() { err = errors.Join(err, connections.Close()) }()
+	conn, err := connections.GetContext(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	n := &node{name: at.name, conn: conn}
+	n := &node{name: at.name, standby: at.standby, conn: conn}
 	var findings []Finding
 	if n.info, err = info(ctx, conn); forbidden(err) {
 		findings = append(findings, Finding{n.name, "server", Note,

@@ -38,37 +38,67 @@ var operations = []struct {
 	}},
 }
 
-// rights does what a door does, with every strategy, and tells what was refused. To ask
-// the server for the user's rights would take more rights than a limiter needs.
-func rights(ctx context.Context, p Patient) (_ []Finding, err error) {
-	connections, err := redisdoor.Dial(p.Address)
+// rights does what a door does, with every strategy and at every master, and tells what was
+// refused. To ask the server for the user's rights would take more rights than a limiter
+// needs.
+func rights(ctx context.Context, at premises, p Patient) (_ []Finding, err error) {
+	if at.address == "" {
+		return nil, nil // there is a finding that says why
+	}
+	connections, err := redisdoor.DialAny(at.address)
 	if err != nil {
 		return nil, err
 	}
 	door := redisdoor.Open(connections, redisdoor.WithPrefix(p.Prefix))
 	defer func() { err = errors.Join(err, door.Close(ctx), connections.Close()) }()
 	var findings []Finding
-	for _, s := range p.Strategies {
-		f, ok, err := try(ctx, door, s, p.Prefix)
-		if err != nil {
-			return nil, err
+	where, masters := "", 0
+	for _, place := range at.places {
+		if place.standby {
+			continue
 		}
-		if !ok {
-			findings = append(findings, f)
+		name := "the door"
+		if masters++; at.clustered {
+			name = place.name
 		}
+		for _, s := range p.Strategies {
+			f, ok, err := try(ctx, door, s, place.name, p.Prefix)
+			if err != nil {
+				return nil, err
+			}
+			if f.Node = name; !ok {
+				findings = append(findings, f)
+			}
+		}
+	}
+	if masters > 1 {
+		where = fmt.Sprintf(" at each of %d masters", masters)
 	}
 	if len(findings) == 0 {
-		findings = append(findings, Finding{Severity: OK,
-			Message: fmt.Sprintf("the user may do all that a door does, tried with %d strategies on keys that begin with %s:", len(p.Strategies), p.Prefix)})
+		findings = append(findings, Finding{Node: "the door", Severity: OK,
+			Message: fmt.Sprintf("the user may do all that a door does, tried with %d strategies%s on keys that begin with %s:", len(p.Strategies), where, p.Prefix)})
 	}
 	for i := range findings {
-		findings[i].Node, findings[i].Check = "the door", "rights"
+		findings[i].Check = "rights"
 	}
 	return findings, nil
 }
 
-// try does all operations of one strategy. It is ok when none failed.
-func try(ctx context.Context, door *redisdoor.Door, s script.Strategy, prefix string) (_ Finding, ok bool, _ error) {
+// keyAt returns a key of a strategy that a master of the cluster has, or any key where there
+// is no cluster. Of some thousand keys a master without any has no slots to speak of.
+func keyAt(ctx context.Context, l *redisdoor.Limiter, strategy, master string) string {
+	key := "doctor-" + strategy
+	if l.Node(key) == "" {
+		_, _ = l.Peek(ctx, key) // has the cluster asked; if it fails, so will the trial
+	}
+	for i := 0; i < 4096 && l.Node(key) != "" && l.Node(key) != master; i++ {
+		key = fmt.Sprintf("doctor-%s-%d", strategy, i)
+	}
+	return key
+}
+
+// try does all operations of one strategy at one master. It is ok when none failed.
+func try(ctx context.Context, door *redisdoor.Door, s script.Strategy, master, prefix string) (_ Finding, ok bool, _ error) {
 	plan, err := s.Plan()
 	if err != nil {
 		return Finding{}, false, err
@@ -78,10 +108,11 @@ func try(ctx context.Context, door *redisdoor.Door, s script.Strategy, prefix st
 		return Finding{}, false, err
 	}
 	d := plan.Definition()
+	key := keyAt(ctx, limiter, d.Name, master)
 	var failed []string
 	var first error
 	for _, op := range operations {
-		err := op.try(ctx, limiter, "doctor-"+d.Name)
+		err := op.try(ctx, limiter, key)
 		if err == nil || errors.Is(err, throttlekit.ErrNotSupported) {
 			continue
 		}

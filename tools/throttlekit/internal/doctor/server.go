@@ -55,6 +55,9 @@ func role(_ context.Context, n *node, _ Patient) ([]Finding, error) {
 	case "":
 		return nil, nil
 	case "slave":
+		if n.standby {
+			return []Finding{standby(n.info)}, nil
+		}
 		return []Finding{{Severity: Error, Message: "is a replica, which refuses what a check writes",
 			Advice: "give the address of its master, " + n.info["master_host"] + ":" + n.info["master_port"] + ", or of the sentinels"}}, nil
 	}
@@ -72,12 +75,25 @@ func role(_ context.Context, n *node, _ Patient) ([]Finding, error) {
 		}
 	}
 	switch {
+	case replicas == 0 && n.info["cluster_enabled"] == "1":
+		findings = append(findings, Finding{Severity: Note, Message: "a master, without a replica that stands by",
+			Advice: "when it goes away, the checks of its keys fail until it is back: add a replica"})
 	case replicas == 0:
 		findings = append(findings, Finding{Severity: OK, Message: "a master, without replicas"})
 	case len(findings) == 0:
 		findings = append(findings, Finding{Severity: OK, Message: fmt.Sprintf("a master, with %d replicas, all up to date", replicas)})
 	}
 	return findings, nil
+}
+
+// standby judges a replica of a cluster by what it says of its master.
+func standby(info map[string]string) Finding {
+	of := "a replica of " + info["master_host"] + ":" + info["master_port"]
+	if info["master_link_status"] != "up" {
+		return Finding{Severity: Warning, Message: of + ", which it has lost: it cannot take over with what is spent by now",
+			Advice: "look at its log and network"}
+	}
+	return Finding{Severity: OK, Message: of}
 }
 
 // replica judges a line such as ip=10.0.0.2,port=6379,state=online,offset=10,lag=0.

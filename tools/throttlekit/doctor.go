@@ -22,7 +22,7 @@ func doctorCommand() *cli.Command {
 			"do about it. Exits with 1 when there is a warning or an error among them, with 0 when\n" +
 			"there are only notes, and with 2 when the Redis could not be examined.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "redis", Required: true, Usage: "examine the Redis at `URL`, such as redis://localhost:6379"},
+			&cli.StringFlag{Name: "redis", Required: true, Sources: fromEnvironment, Usage: "examine the Redis at `URL`, such as redis://localhost:6379"},
 			&cli.StringFlag{Name: "prefix", Value: "throttlekit-doctor", Usage: "try on keys that begin with `PREFIX` and a colon, where a user may use no others"},
 			&cli.BoolFlag{Name: "json", Usage: "print the findings as a JSON array"},
 		},

@@ -89,6 +89,19 @@ func TestDoctorInJSON(t *testing.T) {
 	}
 }
 
+// TestRedisByTheEnvironment: a password on a command line is seen by whoever may list processes.
+func TestRedisByTheEnvironment(t *testing.T) {
+	t.Setenv("THROTTLEKIT_REDIS", redistest.StartProcess(t))
+	if stdout, stderr, code := throttlekitCommand(t, "doctor"); code != exitOK || !strings.Contains(stdout, "ok       rights") {
+		t.Errorf("exit code %d, %q in\n%s", code, stderr, stdout)
+	}
+	t.Setenv("THROTTLEKIT_REDIS", "")
+	_, stderr, code := throttlekitCommand(t, "serve", "--config", writePolicies(t, twoPolicies))
+	if code != exitNo || !strings.Contains(stderr, "THROTTLEKIT_REDIS is empty") {
+		t.Errorf("an empty address: exit code %d, %q", code, stderr)
+	}
+}
+
 func TestDoctorFaults(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -79,6 +79,10 @@ func noArguments(c *cli.Command) error {
 	return nil
 }
 
+// fromEnvironment has a flag's value in a variable as well, for an address whose password
+// nobody is to see who may list processes.
+var fromEnvironment = cli.EnvVars("THROTTLEKIT_REDIS")
+
 func redisFlag() cli.Flag {
 	return &cli.StringFlag{Name: "redis", Usage: "run on the Redis at `URL`, such as redis://localhost:6379; without it inside this process"}
 }

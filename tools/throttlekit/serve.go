@@ -52,7 +52,7 @@ func serveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "serve the policies of `FILE`, YAML or JSON"},
 		&cli.StringFlag{Name: "host", Value: "127.0.0.1", Usage: "listen at `HOST`; 0.0.0.0 or :: for all of the machine's addresses"},
 		&cli.StringFlag{Name: "port", Aliases: []string{"p"}, Value: "50051", Usage: "listen on `PORT`; 0 for any that is free"},
-		&cli.StringFlag{Name: "redis", Usage: "count on the Redis at `URL`, such as redis://localhost:6379; without it in the memory of this process"},
+		&cli.StringFlag{Name: "redis", Sources: fromEnvironment, Usage: "count on the Redis at `URL`, such as redis://localhost:6379; without it in the memory of this process"},
 		&cli.StringFlag{Name: "redis-prefix", Usage: "put `PREFIX` and a colon before every key in the Redis of --redis"},
 		&cli.StringFlag{Name: "fail", Value: "open", Usage: "when Redis fails, admit (`MODE` open) or deny (closed)"},
 		&cli.StringFlag{Name: "tls-cert", Usage: "speak TLS with the certificate chain in `FILE` (PEM)"},

@@ -53,7 +53,7 @@ func readServeOptions(c *cli.Command) (*serveOptions, error) {
 		return nil, errors.New("--config is missing; it names the policy file, see throttlekit serve --help")
 	}
 	if o.redis == "" && c.IsSet("redis") {
-		return nil, errors.New("--redis is empty, want a URL such as redis://localhost:6379, or no --redis at all")
+		return nil, errors.New("--redis or THROTTLEKIT_REDIS is empty, want a URL such as redis://localhost:6379, or neither of them at all")
 	}
 	if o.host == "" || o.metricsHost == "" {
 		return nil, errors.New("--host or --metrics-host is empty; name 0.0.0.0 or :: for all of the machine's addresses")

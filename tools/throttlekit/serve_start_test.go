@@ -48,7 +48,7 @@ func TestServeRefuses(t *testing.T) {
 		{"a log that is none", []string{"-c", good, "--log", "xml"}, `--log is "xml", want text or json`},
 		{"no time to drain", []string{"-c", good, "--drain", "0s"}, "--drain is 0s, want more than 0"},
 		{"a Redis that is no URL", []string{"-c", good, "--redis", "user:secret@localhost:6379"}, "--redis: redisdoor: redis address: "},
-		{"an empty Redis", []string{"-c", good, "--redis", ""}, "--redis is empty"},
+		{"an empty Redis", []string{"-c", good, "--redis", ""}, "--redis or THROTTLEKIT_REDIS is empty"},
 		{"an authority without a certificate", []string{"-c", good, "--tls-ca", pair + ".crt"}, "--tls-ca needs --tls-cert and --tls-key"},
 		{"a certificate without its key", []string{"-c", good, "--tls-cert", pair + ".crt"}, "--tls-cert needs --tls-key"},
 		{"a key without its certificate", []string{"-c", good, "--tls-key", pair + ".key"}, "--tls-key needs --tls-cert"},

@@ -150,6 +150,7 @@ func TestRightsForTheRest(t *testing.T) {
 }
 
 func TestRightsOnACluster(t *testing.T) {
+	t.Parallel()
 	c := onCluster(t)
 	all := slices.Concat(rights, strategyRights["gcra"], clusterRights)
 	give := func(rights []string) {

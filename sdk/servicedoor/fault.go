@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -100,8 +101,13 @@ func brokeOff(err error, code connect.Code) bool {
 	}
 	return errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.As(err, new(streamError)) ||
-		errors.As(err, new(*net.OpError))
+		errors.As(err, new(*net.OpError)) ||
+		strings.Contains(err.Error(), connectionGone)
 }
+
+// connectionGone begins what net/http says, by text alone, when an HTTP/2 connection ends
+// under an answer that has begun: "lost", and "force closed".
+const connectionGone = "http2: client connection "
 
 // streamError has the shape of golang.org/x/net/http2's error of that name, into which
 // net/http lets its own, unexported one be read.

@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
@@ -255,6 +257,18 @@ func TestForeignHTTPClient(t *testing.T) {
 			source: throttlekit.SourceDecoding,
 			kind:   throttlekit.ErrMalformedReply,
 		},
+		{
+			name: "loses its HTTP/2 connection under the answer, as net/http says it",
+			answer: func() (*http.Response, error) {
+				return &http.Response{
+					StatusCode: http.StatusOK,
+					Header:     http.Header{"Content-Type": {"application/proto"}},
+					Body:       io.NopCloser(iotest.ErrReader(errors.New("http2: client connection lost"))),
+				}, nil
+			},
+			source: throttlekit.SourceTransport,
+			kind:   throttlekit.ErrUnavailable,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			foreign := &foreignClient{answer: tt.answer}
@@ -279,6 +293,7 @@ type foreignClient struct {
 func (c *foreignClient) Do(req *http.Request) (*http.Response, error) {
 	c.calls++
 	c.rewindable = req.GetBody != nil
+	httptrace.ContextClientTrace(req.Context()).GotFirstResponseByte()
 	return c.answer()
 }
 

@@ -468,6 +468,7 @@ func TestGuardsThatAreRefused(t *testing.T) {
 		{"an empty one", server.WithSecrets(aSecret, ""), "server: WithSecrets: secret 1 is empty, want printable ASCII without spaces"},
 		{"a line's end in it", server.WithSecrets(aSecret + "\n"), "server: WithSecrets: secret 0 has a character that no header can carry, want printable ASCII without spaces"},
 		{"a space in it", server.WithSecrets("correct horse"), "server: WithSecrets: secret 0 has a character that no header can carry, want printable ASCII without spaces"},
+		{"one twice", server.WithSecrets(aSecret, anotherSecret, aSecret), "server: WithSecrets: secret 2 is the same as secret 0"},
 		{"no function", server.WithAuthorization(nil), "server: WithAuthorization was given nil"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -64,9 +64,10 @@ func validateSecret(secret string) error {
 
 // WithClientCertificates has the contract's services answer only those who showed a
 // certificate that the listener's TLS configuration verified; others get UNAUTHENTICATED.
-// With [tls.RequireAndVerifyClientCert] nobody else gets as far as a call, and there is no
-// need of this option; with [tls.VerifyClientCertIfGiven] it is what closes these services
-// and leaves health checks and reflection open. Beside [WithSecrets] both are wanted.
+// With [crypto/tls.RequireAndVerifyClientCert] nobody else gets as far as a call, and there
+// is no need of this option; with [crypto/tls.VerifyClientCertIfGiven] it is what closes
+// these services and leaves health checks and reflection open. Beside [WithSecrets] both
+// are wanted.
 func WithClientCertificates() Option {
 	return option(func(s *settings) error {
 		s.guard.certificates = true

@@ -110,7 +110,7 @@ var longGone = func() context.Context {
 
 // connectFault describes a connection that could not be had: nothing was sent.
 func connectFault(ctx context.Context, op string, err error) *throttlekit.Error {
-	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, Err: err}
+	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, Err: untold(err)}
 	if !endedContext(ctx, fault) {
 		fault.Kind = throttlekit.ErrUnavailable
 	}
@@ -120,7 +120,7 @@ func connectFault(ctx context.Context, op string, err error) *throttlekit.Error 
 // callFault describes a call that was sent, or may have been, and brought no reply to
 // decode.
 func callFault(ctx context.Context, op string, err error) *throttlekit.Error {
-	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, MayHaveConsumed: true, Err: err}
+	fault := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, MayHaveConsumed: true, Err: untold(err)}
 	var reply redis.Error
 	switch {
 	case errors.As(err, &reply):

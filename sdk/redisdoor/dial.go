@@ -143,8 +143,9 @@ func newDialer(address string, opts []DialOption) (*dialer, error) {
 
 // dial connects to a Redis.
 func (d *dialer) dial(ctx context.Context, address string) (redis.Conn, error) {
-	return redis.DialContext(ctx, d.target.network, address, append(d.options[:len(d.options):len(d.options)],
+	conn, err := redis.DialContext(ctx, d.target.network, address, append(d.options[:len(d.options):len(d.options)],
 		redis.DialUsername(d.target.user), redis.DialPassword(d.target.password), redis.DialDatabase(d.target.database))...)
+	return conn, untold(err)
 }
 
 // pool returns a pool of connections to the Redis at an address.

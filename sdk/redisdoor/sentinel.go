@@ -174,7 +174,7 @@ func (p *patrol) ask(ctx context.Context, sentinel string) (address string, err 
 	case errors.Is(err, redis.ErrNil):
 		return "", errors.New("it knows no master of that name")
 	case err != nil:
-		return "", err
+		return "", untold(err)
 	case len(answer) != 2:
 		return "", fmt.Errorf("it answered with %d texts, want a host and a port", len(answer))
 	}

@@ -62,7 +62,16 @@ var attacksOnHTTP2 = []attack{
 		for i := range uint32(1000) {
 			w.send(frame(frameHeaders, endHeaders, 2*i+1, request(checkPath)))
 		}
-		return w.verdict() + ", each beyond the 256th"
+		w.send(ping)
+		for range 1000 - 256 {
+			if got := w.verdict(); got != "stream reset, REFUSED_STREAM" {
+				return got
+			}
+		}
+		if got := w.verdict(); got != "served on" { // behind the last of them
+			return got
+		}
+		return "stream reset, REFUSED_STREAM, each beyond the 256th"
 	}},
 	{"5000 streams, each reset at once (CVE-2023-44487)", "goroutines and time", func(b *besieged) string {
 		w := b.dial().open("")

@@ -61,16 +61,17 @@ func TestAttacks(t *testing.T) {
 	text.WriteString(attacksHead)
 	for _, table := range []struct {
 		name    string
-		atOnce  bool // since most rows wait for something
+		atOnce  bool          // since most rows wait for something
+		least   time.Duration // that each row takes
 		rows    []attack
 		options []server.Option
 	}{
-		{"HTTP/1.1", true, attacksOnHTTP1, nil},
-		{"HTTP/2", true, attacksOnHTTP2, nil},
-		{"Waiting", true, attacksByWaiting, []server.Option{
+		{"HTTP/1.1", true, 0, attacksOnHTTP1, nil},
+		{"HTTP/2", true, 0, attacksOnHTTP2, nil},
+		{"Waiting", true, patience, attacksByWaiting, []server.Option{
 			server.WithPatience(patience, patience, patience), server.WithCallTimeout(2 * patience)}},
-		{"Messages", false, attacksByMessage, nil},
-		{"Without the secret", false, attacksOnAGuard, []server.Option{server.WithSecrets(aSecret)}},
+		{"Messages", false, 0, attacksByMessage, nil},
+		{"Without the secret", false, 0, attacksOnAGuard, []server.Option{server.WithSecrets(aSecret)}},
 	} {
 		fmt.Fprintf(&text, "\n## %s\n\n| sent | aim | got |\n|---|---|---|\n", table.name)
 		t.Run(table.name, func(t *testing.T) {
@@ -83,7 +84,7 @@ func TestAttacks(t *testing.T) {
 				step = len(table.rows)
 			}
 			for rows := range slices.Chunk(table.rows, step) {
-				for i, got := range besiege(t, r, good, rows) {
+				for i, got := range besiege(t, r, good, rows, table.least) {
 					fmt.Fprintf(&text, "| %s | %s | %s |\n", rows[i].name, rows[i].aim, got)
 				}
 			}
@@ -114,8 +115,9 @@ func TestAttacks(t *testing.T) {
 // call is far shorter.
 const patience = 400 * time.Millisecond
 
-// besiege tries attacks at once, while good clients go on, and returns what each got.
-func besiege(t *testing.T, r *running, good func(*testing.T), rows []attack) []string {
+// besiege tries attacks at once, while good clients go on, and returns what each got. None
+// may be over sooner than least: what waits for a timeout has not met another end.
+func besiege(t *testing.T, r *running, good func(*testing.T), rows []attack, least time.Duration) []string {
 	runtime.GC()
 	before, most := liveBytes(), uint64(0)
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -137,7 +139,11 @@ func besiege(t *testing.T, r *running, good func(*testing.T), rows []attack) []s
 		all.Go(func() {
 			t.Run(row.name, func(t *testing.T) {
 				b := &besieged{running: r, t: t, http1: client(t, &http.Transport{}), http2: h2c(t)}
+				began := time.Now()
 				got[i] = row.run(b)
+				if took := time.Since(began); took < least {
+					t.Errorf("over after %v, want at least %v", took, least)
+				}
 				for _, conn := range b.conns {
 					_ = conn.Close()
 				}

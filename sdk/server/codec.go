@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"regexp"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -74,7 +75,23 @@ func (jsonCodec) Unmarshal(data []byte, message any) error {
 	if _, many := message.(*throttlekitv1.CheckManyRequest); many && texts(data) > decodedKeys {
 		return errTooManyKeys
 	}
-	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(data, message.(proto.Message))
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, message.(proto.Message)); err != nil {
+		return untold(err)
+	}
+	return nil
+}
+
+// place is how protojson says where a text is wrong, and which field of ours has a value
+// of the wrong kind.
+var place = regexp.MustCompile(`^proto:.((?:syntax error )?\(line \d+:\d+\)(?:: invalid value for \w+ field \w+)?)`)
+
+// untold leaves out what protojson quotes behind that, which may be a key: a number, or one
+// without its quotes.
+func untold(err error) error {
+	if found := place.FindStringSubmatch(err.Error()); found != nil {
+		return errors.New(found[1])
+	}
+	return errors.New("the body ends early, or is no JSON of this request")
 }
 
 // texts counts the texts of JSON, as far as it is that.

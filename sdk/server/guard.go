@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,7 @@ import (
 // header or metadata "authorization: Bearer SECRET"; others get UNAUTHENTICATED, in each
 // protocol's own form. With several, one can be replaced without a moment in which nobody
 // can call. A secret is of printable ASCII without spaces; 32 random bytes, in hexadecimal,
-// are a good one.
+// are a good one. The same one twice is refused: [Caller] could not say which it was.
 //
 // A secret is not accepted in the clear from another machine: over TLS, from a loopback
 // address and through a Unix socket only. A proxy on this machine that ends TLS is such a
@@ -36,11 +37,16 @@ func WithSecrets(secrets ...string) Option {
 		if len(secrets) == 0 {
 			return errors.New("WithSecrets was given none; leave it out to have everybody answered")
 		}
-		for i, secret := range secrets {
+		for _, secret := range secrets {
+			i := len(s.guard.digests)
 			if err := validateSecret(secret); err != nil {
 				return fmt.Errorf("WithSecrets: secret %d %w", i, err)
 			}
-			s.guard.digests = append(s.guard.digests, sha256.Sum256([]byte(secret)))
+			digest := sha256.Sum256([]byte(secret))
+			if at := slices.Index(s.guard.digests, digest); at >= 0 {
+				return fmt.Errorf("WithSecrets: secret %d is the same as secret %d", i, at)
+			}
+			s.guard.digests = append(s.guard.digests, digest)
 		}
 		return nil
 	})
@@ -58,9 +64,10 @@ func validateSecret(secret string) error {
 
 // WithClientCertificates has the contract's services answer only those who showed a
 // certificate that the listener's TLS configuration verified; others get UNAUTHENTICATED.
-// With [tls.RequireAndVerifyClientCert] nobody else gets as far as a call, and there is no
-// need of this option; with [tls.VerifyClientCertIfGiven] it is what closes these services
-// and leaves health checks and reflection open. Beside [WithSecrets] both are wanted.
+// With [crypto/tls.RequireAndVerifyClientCert] nobody else gets as far as a call, and there
+// is no need of this option; with [crypto/tls.VerifyClientCertIfGiven] it is what closes
+// these services and leaves health checks and reflection open. Beside [WithSecrets] both
+// are wanted.
 func WithClientCertificates() Option {
 	return option(func(s *settings) error {
 		s.guard.certificates = true

@@ -7,9 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 
+	"connectrpc.com/connect"
+
 	"github.com/throttlekit/throttlekit-go/sdk/server"
+	"github.com/throttlekit/throttlekit-go/sdk/servicedoor"
 )
 
 // One secret may do everything, the other one only look.
@@ -50,4 +54,42 @@ func ExampleWithAuthorization() {
 	// 401 {"code":"unauthenticated","message":"the secret is not one of this service's"}
 	// 403 {"code":"permission_denied","message":"this secret is for looking only"}
 	// 200 {"decision":{"allowed":true,"limit":"3","remaining":"2"}}
+}
+
+// Each team's secret is for that team's policies: what a call may do depends on its request.
+func ExampleCallerFrom() {
+	policies := [][]string{{"search"}, {"mail", "sms"}} // of each secret
+	ownPolicies := connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
+		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+			asked, ok := req.Any().(interface{ GetPolicy() string })
+			caller, known := server.CallerFrom(ctx)
+			if ok && known && !slices.Contains(policies[caller.Secret], asked.GetPolicy()) {
+				return nil, connect.NewError(connect.CodePermissionDenied, errors.New("this policy is another team's"))
+			}
+			return next(ctx, req)
+		}
+	})
+	srv, err := server.New([]server.Policy{{Name: "search", Limiter: &three{}}, {Name: "mail", Limiter: &three{}}},
+		server.WithSecrets("b3f1e0c9-for-search", "77ac41d2-for-messages"), // in practice from a file
+		server.WithHandlerOptions(connect.WithInterceptors(ownPolicies)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	host := httptest.NewServer(srv)
+	defer host.Close()
+	client, err := servicedoor.New(host.URL, servicedoor.WithConnect(), servicedoor.WithSecret("77ac41d2-for-messages"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	for _, policy := range []string{"mail", "search"} {
+		decision, err := client.Check(context.Background(), policy, "alice")
+		fmt.Println(policy, decision.Allowed, err)
+	}
+	// Output:
+	// mail true <nil>
+	// search false throttlekit: check (server): permission_denied: this policy is another team's
 }

@@ -35,6 +35,18 @@ type showing struct {
 	header string // of Authorization
 }
 
+// forwarded has every request say that it came from this machine over TLS, as who sits
+// behind a proxy that says so, or only says so.
+type forwarded struct{ connect.HTTPClient }
+
+func (f forwarded) Do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Forwarded", "for=127.0.0.1;proto=https")
+	req.Header.Set("X-Forwarded-For", "127.0.0.1")
+	req.Header.Set("X-Forwarded-Proto", "https")
+	req.Header.Set("X-Real-Ip", "127.0.0.1")
+	return f.HTTPClient.Do(req)
+}
+
 func (s showing) Do(req *http.Request) (*http.Response, error) {
 	if s.header != "" {
 		req.Header.Set("Authorization", s.header)
@@ -257,7 +269,7 @@ func TestSecretsInTheClear(t *testing.T) {
 				transport.TLSClientConfig = &tls.Config{RootCAs: pair.pool, ServerName: "127.0.0.1"}
 				url = "https://127.0.0.1"
 			}
-			c := throttlekitv1connect.NewRateLimiterClient(showing{client(t, transport), "Bearer " + aSecret}, url)
+			c := throttlekitv1connect.NewRateLimiterClient(forwarded{showing{client(t, transport), "Bearer " + aSecret}}, url)
 			err = do(t.Context(), c, "check", "api")
 			if row.want == "" && err != nil || row.want != "" && (err == nil || err.Error() != row.want) {
 				t.Errorf("%v\nwant %q", err, row.want)
@@ -468,6 +480,7 @@ func TestGuardsThatAreRefused(t *testing.T) {
 		{"an empty one", server.WithSecrets(aSecret, ""), "server: WithSecrets: secret 1 is empty, want printable ASCII without spaces"},
 		{"a line's end in it", server.WithSecrets(aSecret + "\n"), "server: WithSecrets: secret 0 has a character that no header can carry, want printable ASCII without spaces"},
 		{"a space in it", server.WithSecrets("correct horse"), "server: WithSecrets: secret 0 has a character that no header can carry, want printable ASCII without spaces"},
+		{"one twice", server.WithSecrets(aSecret, anotherSecret, aSecret), "server: WithSecrets: secret 2 is the same as secret 0"},
 		{"no function", server.WithAuthorization(nil), "server: WithAuthorization was given nil"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
-
-	"connectrpc.com/connect"
 
 	throttlekitv1 "github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1"
 	"github.com/throttlekit/throttlekit-go/gen/proto/throttlekit/v1/throttlekitv1connect"
@@ -182,90 +179,4 @@ func (c *Client) Close() error {
 		c.queue.Close() // its goroutines end when the calls under way have failed
 	}
 	return nil
-}
-
-// ready reports why a call with ctx should not even be tried.
-func (c *Client) ready(ctx context.Context, op string) error {
-	if err := ctx.Err(); err != nil {
-		return &throttlekit.Error{Op: op, Err: contextError(err)}
-	}
-	if c.closed.Load() {
-		return &throttlekit.Error{Op: op, Kind: throttlekit.ErrUnavailable, Err: errClosed}
-	}
-	return nil
-}
-
-// bound puts the client's timeout on a call.
-func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, c.timeout)
-}
-
-// call is one round trip: exactly one request, or none.
-func call[Req, Res any](
-	ctx context.Context,
-	c *Client,
-	op string,
-	rpc func(context.Context, *Req) (*Res, error),
-	req *Req,
-) (*Res, error) {
-	if err := c.ready(ctx, op); err != nil {
-		return nil, err
-	}
-	ctx, cancel := c.bound(ctx)
-	defer cancel()
-	var trip trip
-	res, err := rpc(trip.trace(ctx), req)
-	if err != nil {
-		if ctx.Err() != nil {
-			trip.doubt()
-		}
-		return nil, fault(ctx, op, err, &trip)
-	}
-	return res, nil
-}
-
-// onWire is what the service knows key by.
-func (c *Client) onWire(key string) string {
-	if c.hash == nil {
-		return key
-	}
-	return c.hash.Key("", key)
-}
-
-// validate refuses what the service would refuse, or could not even be told: proto3
-// strings are UTF-8. A hash is.
-func (c *Client) validate(op, policy string, cost int64, keys ...string) error {
-	if err := throttlekit.ValidateCost(op, cost); err != nil {
-		return err
-	}
-	if err := throttlekit.ValidateKeys(op, keys...); err != nil {
-		return err
-	}
-	if !utf8.ValidString(policy) {
-		return invalid(op, errors.New("the policy name is not valid UTF-8"))
-	}
-	if c.hash != nil {
-		return nil
-	}
-	for i, key := range keys {
-		if !utf8.ValidString(key) {
-			return invalid(op, fmt.Errorf("keys[%d] is not valid UTF-8, as the service's wire needs; with WithKeyHash it need not be", i))
-		}
-	}
-	return nil
-}
-
-func invalid(op string, err error) error {
-	return &throttlekit.Error{Op: op, Kind: throttlekit.ErrInvalidArgument, Err: err}
-}
-
-// contextError gives an ended context the status code that a server would have given it.
-func contextError(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return connect.NewError(connect.CodeDeadlineExceeded, err)
-	}
-	return connect.NewError(connect.CodeCanceled, err)
 }

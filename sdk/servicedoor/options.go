@@ -61,7 +61,8 @@ func WithTLSConfig(config *tls.Config) Option {
 //
 // New refuses an http:// address that is not a loopback one: in the clear the secret goes
 // no further than this machine, which is looked at again for each connection. With
-// [WithHTTPClient] connections are that client's, and New looks at the address alone.
+// [WithHTTPClient] connections are that client's, and New looks at the address alone; an
+// [*http.Client] then follows no redirect, and any other client must not.
 func WithSecret(secret string) Option {
 	return option(func(s *settings) error {
 		if secret == "" {

@@ -152,6 +152,35 @@ func TestDialsWithASecretStayHere(t *testing.T) {
 	}
 }
 
+// TestDialsAreLookedAt where a secret would go in the clear, and only there. A peer over UDP
+// stands for one that is not known to be here; nothing is sent to it.
+func TestDialsAreLookedAt(t *testing.T) {
+	for _, row := range []struct {
+		name, address string
+		options       []servicedoor.Option
+		refused       bool
+	}{
+		{"a secret in the clear", "http://localhost:50051", []servicedoor.Option{servicedoor.WithSecret(aSecret)}, true},
+		{"a secret in the clear by Connect", "http://localhost:50051", []servicedoor.Option{servicedoor.WithConnect(), servicedoor.WithSecret(aSecret)}, true},
+		{"a secret over TLS", "https://localhost:50051", []servicedoor.Option{servicedoor.WithSecret(aSecret)}, false},
+		{"no secret", "http://localhost:50051", nil, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dial, err := servicedoor.DialerOf(row.address, row.options...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := dial(t.Context(), "udp", "127.0.0.1:9")
+			if err == nil {
+				_ = conn.Close()
+			}
+			if (err != nil) != row.refused || row.refused && !strings.Contains(err.Error(), "leads to another machine") {
+				t.Errorf("error is %v, want refused %v", err, row.refused)
+			}
+		})
+	}
+}
+
 type peered struct {
 	net.Conn
 	peer net.Addr

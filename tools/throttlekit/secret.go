@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -19,9 +21,13 @@ func secretFlag(usage string) cli.Flag {
 	return &cli.StringFlag{Name: "secret-file", Usage: usage + "; without it the one in " + secretVariable + ", if that is set"}
 }
 
-// readSecrets are the secrets that the flag or the environment names, if any: the lines of
-// the file that are not empty, or the one in the variable. What names none is refused: it
-// would leave open what was meant to be closed.
+// maxSecretFile is how long the file may be, in bytes: far more than a few secrets need. The
+// wrong file, such as a device, has no end.
+const maxSecretFile = 64 << 10
+
+// readSecrets are the secrets that the flag or the environment names, if any: the different
+// lines of the file that are not empty, or the one in the variable. What names none is
+// refused: it would leave open what was meant to be closed.
 func readSecrets(c *cli.Command) ([]string, error) {
 	if !c.IsSet("secret-file") {
 		text, set := os.LookupEnv(secretVariable)
@@ -35,14 +41,17 @@ func readSecrets(c *cli.Command) ([]string, error) {
 		return []string{secret}, nil
 	}
 	name := c.String("secret-file")
-	text, err := os.ReadFile(name)
+	text, err := readSome(name)
 	if err != nil {
 		return nil, fmt.Errorf("--secret-file: %w", err)
+	}
+	if len(text) > maxSecretFile {
+		return nil, fmt.Errorf("--secret-file: %s is longer than %d bytes, want a few secrets, one on a line", name, maxSecretFile)
 	}
 	var secrets []string
 	for i, line := range strings.Split(string(text), "\n") {
 		switch secret := strings.TrimSpace(line); {
-		case secret == "":
+		case secret == "", slices.Contains(secrets, secret):
 		case !showable(secret):
 			return nil, fmt.Errorf("--secret-file: %s:%d is no secret, want printable ASCII without spaces", name, i+1)
 		default:
@@ -53,6 +62,16 @@ func readSecrets(c *cli.Command) ([]string, error) {
 		return nil, fmt.Errorf("--secret-file: %s holds no secret, want one on a line", name)
 	}
 	return secrets, nil
+}
+
+// readSome reads a file, and of a long one enough to tell that it is too long.
+func readSome(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxSecretFile+1))
 }
 
 // showable reports whether a header can carry the secret.

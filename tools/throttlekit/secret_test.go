@@ -44,6 +44,10 @@ func TestSecretsAreRefused(t *testing.T) {
 		{"no file's name, as from a variable that is not set", "", false, []string{"--secret-file", ""}, true, "--secret-file: open : ", "it would serve everybody"},
 		{"a file of nothing", "", false, []string{"--secret-file", blank}, true, "--secret-file: " + blank + " holds no secret, want one on a line", "it would serve everybody"},
 		{"a secret of two words", "", false, []string{"--secret-file", writeSecrets(t, "a\nhunter2 x")}, true, ":2 is no secret, want printable ASCII without spaces", "no header carries it"},
+		{"a file without end", "", false, []string{"--secret-file", "/dev/zero"}, true, "--secret-file: /dev/zero is longer than 65536 bytes, want a few secrets, one on a line", "it would be read for ever"},
+		{"a directory", "", false, []string{"--secret-file", t.TempDir()}, true, "--secret-file: read ", "there is nothing to read"},
+		{"a secret that is not UTF-8", "", false, []string{"--secret-file", writeSecrets(t, "hunter2\xff")}, true, ":1 is no secret, want printable ASCII without spaces", "no header carries it"},
+		{"a mark of the byte order before it", "", false, []string{"--secret-file", writeSecrets(t, "\ufeffhunter2")}, true, ":1 is no secret, want printable ASCII without spaces", "it would be another secret"},
 		{"an empty variable", "", true, nil, true, "THROTTLEKIT_SECRET is no secret, want printable ASCII without spaces, or no variable for none", "it would serve everybody"},
 		{"a variable of two words", "hunter2 x", true, nil, true, "THROTTLEKIT_SECRET is no secret", "no header carries it"},
 		{"in the clear to everybody", "", false, []string{"--secret-file", good, "--host", "0.0.0.0"}, false,
@@ -84,8 +88,8 @@ func TestServeSecrets(t *testing.T) {
 		good   []string
 		inLine string
 	}{
-		{"of a file, while one takes the other's place",
-			[]string{"--secret-file", writeSecrets(t, "\r\n"+aSecret+"\r\n"+anotherSecret+"\n")}, []string{aSecret, anotherSecret}, "[memory, insecure, secret, fail=open]"},
+		{"of a file, one of them twice, while one takes the other's place",
+			[]string{"--secret-file", writeSecrets(t, "\r\n"+aSecret+"\r\n"+anotherSecret+"\n"+aSecret)}, []string{aSecret, anotherSecret}, "[memory, insecure, secret, fail=open]"},
 		{"of the environment", nil, []string{aSecret}, "[memory, insecure, secret, fail=open]"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -21,7 +21,9 @@ func serveCommand() *cli.Command {
 			"there is not wrong: --fail decides until it is.\n\n" +
 			"Without --redis the policies count in this process, by the contract's scripts in Go,\n" +
 			"and forget all when it ends; each remembers up to " + strconv.Itoa(localdoor.DefaultMaxKeys) + " keys, and the log says\n" +
-			"when one was forgotten that still counted.",
+			"when one was forgotten that still counted.\n\n" +
+			"With --secret-file or " + secretVariable + " only health and reflection are open to everybody.\n" +
+			"The file should be readable by this process alone. Beyond this machine it needs TLS.",
 		Flags: append(serveFlags(), foreignFlags()...),
 		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error {
 			return exitWith(exitNo, err)

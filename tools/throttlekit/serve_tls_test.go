@@ -118,6 +118,11 @@ func TestServeEveryWayIn(t *testing.T) {
 			if d, err := client.Check(t.Context(), "api", "eve"); err == nil {
 				t.Errorf("%s: %+v, want to be turned away", name, d)
 			}
+			http1 := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}}
+			if res, err := http1.Post("https://"+served.address+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader("{}")); err == nil {
+				t.Errorf("%s: health answered %s, want to be turned away", name, res.Status)
+				_ = res.Body.Close()
+			}
 		}
 		if _, err := dialed(t, "http://"+served.address).Check(t.Context(), "api", "eve"); err == nil {
 			t.Error("in the clear: want to be turned away")

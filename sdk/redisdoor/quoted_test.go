@@ -1,6 +1,7 @@
 package redisdoor_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,7 +14,13 @@ import (
 // arguments, the key among them.
 func TestUnknownCommandsAreNotQuoted(t *testing.T) {
 	pool := dial(t, redistest.StartProcess(t, "--rename-command", "EVALSHA", ""))
-	want := fault{source: throttlekit.SourceServer, consumed: true, says: "ERR unknown command 'EVALSHA'; the check may"}
+	quote := "'"
+	conn := pool.Get()
+	defer conn.Close()
+	if _, err := conn.Do("NOSUCH"); strings.Contains(fmt.Sprint(err), "`") { // before Redis 7
+		quote = "`"
+	}
+	want := fault{source: throttlekit.SourceServer, consumed: true, says: "EVALSHA" + quote + "; the check may"}
 	for _, row := range []struct {
 		name    string
 		options []redisdoor.Option
@@ -41,7 +48,7 @@ func TestUnknownAuthIsNotQuoted(t *testing.T) {
 	if err == nil {
 		err = conn.Close()
 	}
-	if err == nil || !strings.HasSuffix(err.Error(), "ERR unknown command 'AUTH'") {
+	if err == nil || !strings.Contains(err.Error(), "ERR unknown command ") || !strings.HasSuffix(strings.TrimRight(err.Error(), "'`"), "AUTH") {
 		t.Errorf("error is %v, want one that says that there is no AUTH", err)
 	}
 	_, err = newLimiter(t, pool, scripted{lua: `return {1, 1, 1, 1, 1}`}).Check(t.Context(), secretKey)

@@ -80,7 +80,7 @@ func TestDoctorOfACluster(t *testing.T) {
 	})
 	t.Run("a user who may not ask for slots", func(t *testing.T) {
 		for _, s := range c.Nodes {
-			configure(t, s.URL(), "ACL SETUSER app -cluster|slots")
+			configure(t, s.URL(), "ACL SETUSER app -cluster")
 		}
 		diagnosis{exitNo, []string{"error    rights       the cluster", "+cluster|slots"}, nil}.want(t, asApp)
 	})

@@ -54,7 +54,7 @@ func TestDoctor(t *testing.T) {
 		{"a user with the rights of its prefix", []string{"ACL SETUSER app on >secret-of-app ~app:* +@all -@admin -@dangerous"}, "app:secret-of-app@", []string{"--prefix", "app"}, exitOK,
 			[]string{"note     server", "may not run INFO", "ok       rights"}},
 		{"another prefix than the user's", []string{"ACL SETUSER app on >secret-of-app ~app:* +@all"}, "app:secret-of-app@", nil, exitNo,
-			[]string{"error    rights", "access one of the keys", "ACL SETUSER <name> ~throttlekit-doctor:*"}},
+			[]string{"error    rights", "of gcra fail", "ACL SETUSER <name> ~throttlekit-doctor:*"}},
 		{"a command that a script needs", []string{"ACL SETUSER app on >secret-of-app ~* +@all -zadd"}, "app:secret-of-app@", nil, exitNo,
 			[]string{"error    rights", "checks, checks of many of slidingWindowLog fail", "+zadd +zcard"}},
 	} {

@@ -138,7 +138,11 @@ func (p *patrol) dialMaster(ctx context.Context, address string) (redis.Conn, er
 	}
 	role, err := redis.Values(redis.DoContext(conn, ctx, "ROLE"))
 	if err == nil {
-		if said, _ := redis.String(role[0], nil); said != "master" {
+		said := ""
+		if len(role) > 0 {
+			said, _ = redis.String(role[0], nil)
+		}
+		if said != "master" {
 			err = fmt.Errorf("it names a server whose role is %q, want master", said)
 		}
 	}

@@ -3,6 +3,8 @@ package redisdoor_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -118,5 +120,32 @@ func TestADemotedMasterIsLeft(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAnswersOfSentinelsAreNotTrusted: whatever they and the master say, it is an error.
+func TestAnswersOfSentinelsAreNotTrusted(t *testing.T) {
+	master := "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n"
+	for _, row := range []struct{ name, sentinel, role, says string }{
+		{"a master without a role", master, "*0\r\n", `whose role is ""`},
+		{"a role that is no text", master, "*1\r\n:1\r\n", `whose role is ""`},
+		{"a replica", master, "*1\r\n$5\r\nslave\r\n", `whose role is "slave"`},
+		{"half an address", "*1\r\n$9\r\n127.0.0.1\r\n%.0d%.0s", "", "1 texts, want a host and a port"},
+		{"no address", "*0\r\n%.0d%.0s", "", "0 texts, want a host and a port"},
+		{"a master that is not known", "*-1\r\n%.0d%.0s", "", "it knows no master of that name"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			fake := startFakeRedis(t, func(c fakeCommand) []byte {
+				if c.words[0] == "ROLE" {
+					return []byte(row.role)
+				}
+				_, port, _ := net.SplitHostPort(c.self.String())
+				return fmt.Appendf(nil, row.sentinel, len(port), port)
+			})
+			limiter := newLimiter(t, dial(t, "redis+sentinel://"+fake.listener.Addr().String()+"/limits"), fivePerHour)
+			_, err := limiter.Check(t.Context(), secretKey)
+			wantFault(t, err, fault{kind: throttlekit.ErrUnavailable, source: throttlekit.SourceTransport, says: row.says})
+		})
 	}
 }

@@ -47,8 +47,9 @@
 //	ErrPolicyNotFound
 //	the caller's context ended, by its deadline too       no             no
 //
-// Callers whose checks travelled together share the error of their way: that is one failure,
-// so that one broken connection takes nobody's limits away.
+// Callers whose checks travelled together share the error of their way, and those on one
+// connection to the service that of its end: each is one failure, so that one broken
+// connection takes nobody's limits away.
 //
 // So callers whose own deadlines are earlier than the limiter's learn nothing about it: give
 // [WithDeadline] less than they usually have. A CheckMany counts against the limiter when

@@ -20,7 +20,7 @@ const deadlineGrain = 2 * time.Millisecond
 
 // fault turns what a call failed with into the SDK's error, by the table in the package
 // documentation.
-func fault(ctx context.Context, op string, err error, trip *trip) error {
+func fault(ctx context.Context, op string, err error, trip *trip) *throttlekit.Error {
 	said := connect.IsWireError(err)
 	code := connect.CodeOf(err)
 	f := &throttlekit.Error{Op: op, Source: throttlekit.SourceTransport, Err: err}
@@ -44,6 +44,9 @@ func fault(ctx context.Context, op string, err error, trip *trip) error {
 	}
 
 	f.MayHaveConsumed = consumes(op) && !trip.neverLeft() && !errors.As(err, new(unprocessed)) && !(said && refuses[code])
+	if f.Source == throttlekit.SourceTransport && f.Kind == throttlekit.ErrUnavailable && !errors.As(err, new(streamError)) {
+		return trip.shared(f)
+	}
 	return f
 }
 

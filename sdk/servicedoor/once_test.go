@@ -59,6 +59,56 @@ func TestConnectionDiesAfterTheHandlerRan(t *testing.T) {
 	}
 }
 
+// TestCallsThatEndWithTheirConnectionShareTheFault: for a breaker that is one failure.
+func TestCallsThatEndWithTheirConnectionShareTheFault(t *testing.T) {
+	const calls = 10
+	arrived, conns := make(chan struct{}, calls), make(chan net.Conn, 100)
+	host := listenWith(t, (&service{check: func(ctx context.Context, req *throttlekitv1.CheckRequest) (*throttlekitv1.CheckResponse, error) {
+		if req.GetKey() != aKey {
+			return &throttlekitv1.CheckResponse{Decision: decided()}, nil
+		}
+		arrived <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}).handler(), func(srv *httptest.Server) {
+		srv.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+			conns <- conn
+			return ctx
+		}
+	})
+	client := dial(t, host.URL)
+	faults := make(chan *throttlekit.Error, calls)
+	var previous *throttlekit.Error
+	for range 2 {
+		if _, err := client.Check(t.Context(), "api", "bob"); err != nil { // else each would dial
+			t.Fatal(err)
+		}
+		for range calls {
+			go func() {
+				_, err := client.Check(context.Background(), "api", aKey)
+				fault, _ := err.(*throttlekit.Error)
+				faults <- fault
+			}()
+		}
+		for range calls {
+			<-arrived
+		}
+		if err := (<-conns).Close(); err != nil {
+			t.Fatal(err)
+		}
+		first := <-faults
+		if first == nil || first.Kind != throttlekit.ErrUnavailable || !first.MayHaveConsumed || first == previous {
+			t.Fatalf("the fault is %v after %v, want another one that may have consumed", first, previous)
+		}
+		for range calls - 1 {
+			if fault := <-faults; fault != first {
+				t.Errorf("a call ended with %v, another with %v; want one fault", fault, first)
+			}
+		}
+		previous = first
+	}
+}
+
 // TestStreamsThatAreResetStayUnsent: net/http would send the request again after the
 // first and the last of these. After the last one that would even be safe.
 func TestStreamsThatAreResetStayUnsent(t *testing.T) {
@@ -164,11 +214,6 @@ func resetStreams(conn net.Conn, code uint32, requests *atomic.Int64) {
 // TestNoConnectionConsumesNothing: where no connection came about, nothing was sent, and
 // the caller may ask somebody else without fear.
 func TestNoConnectionConsumesNothing(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
 	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
 	stranger.EnableHTTP2 = true
 	stranger.Config.ErrorLog = discardLog
@@ -184,7 +229,7 @@ func TestNoConnectionConsumesNothing(t *testing.T) {
 		reason  string
 	}{
 		{
-			name: "refused", address: closed.Addr().String(),
+			name: "refused", address: "127.0.0.1:1", // a port that was free a moment ago may be another test's
 			kind: throttlekit.ErrUnavailable, reason: "nobody listens",
 		},
 		{

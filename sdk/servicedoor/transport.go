@@ -2,6 +2,7 @@ package servicedoor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+
+	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 )
 
 const (
@@ -174,6 +177,27 @@ type wire struct {
 
 	heard   atomic.Int64 // when something arrived last, in nanoseconds since the epoch
 	doubted atomic.Bool  // it is being listened to
+	ends    sync.Map     // end -> *throttlekit.Error: how its calls ended with it
+}
+
+// end is what may be different for two calls that ended with their connection.
+type end struct {
+	op              string
+	mayHaveConsumed bool
+}
+
+// shared is the fault that all calls have which ended as this one did, with its connection:
+// one connection's end is one failure, however many calls it took along.
+func (t *trip) shared(f *throttlekit.Error) *throttlekit.Error {
+	r := t.ride.Load()
+	if r == nil {
+		return f
+	}
+	if status := new(connect.Error); errors.As(f.Err, &status) {
+		status.Meta() // is made at first use, for which the callers would race
+	}
+	first, _ := r.wire.ends.LoadOrStore(end{f.Op, f.MayHaveConsumed}, f)
+	return first.(*throttlekit.Error)
 }
 
 func (w *wires) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 
+	"github.com/throttlekit/throttlekit-go/gen/strategy"
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
 	"github.com/throttlekit/throttlekit-go/tools/redistest"
@@ -147,5 +149,42 @@ func TestAnswersOfSentinelsAreNotTrusted(t *testing.T) {
 			_, err := limiter.Check(t.Context(), secretKey)
 			wantFault(t, err, fault{kind: throttlekit.ErrUnavailable, source: throttlekit.SourceTransport, says: row.says})
 		})
+	}
+}
+
+// TestAFormerMasterThatIsWellIsLeft: it would take writes until it is demoted, and those of
+// other clients go to the new one.
+func TestAFormerMasterThatIsWellIsLeft(t *testing.T) {
+	t.Parallel()
+	former, next := redistest.StartServer(t), redistest.StartServer(t)
+	var failedOver atomic.Bool
+	sentinel := startFakeRedis(t, func(c fakeCommand) []byte {
+		master := former
+		if failedOver.Load() {
+			master = next
+		}
+		host, port, _ := net.SplitHostPort(master.Address())
+		return fmt.Appendf(nil, "*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(host), host, len(port), port)
+	})
+	pool := dial(t, "redis+sentinel://"+sentinel.listener.Addr().String()+"/limits")
+	for name, opts := range map[string][]redisdoor.Option{"fused": nil, "alone": {redisdoor.WithoutFusing()}} {
+		limiter := behind(t, openDoor(t, pool, opts...), strategy.FixedWindow{Limit: 1 << 30, Window: time.Hour})
+		failedOver.Store(false)
+		spent := func(s *redistest.Server) bool { return tell(t, s, "EXISTS", name) == int64(1) }
+		// Both the way there, and the way back for the next round.
+		for _, row := range []struct {
+			over bool
+			to   *redistest.Server
+		}{{false, former}, {true, next}} {
+			failedOver.Store(row.over)
+			for deadline := time.Now().Add(10 * time.Second); !spent(row.to); time.Sleep(10 * time.Millisecond) {
+				if _, err := limiter.Check(t.Context(), name); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: nothing arrived at the master of now", name)
+				}
+			}
+		}
 	}
 }

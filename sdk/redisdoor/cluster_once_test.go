@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	throttlekit "github.com/throttlekit/throttlekit-go/sdk"
 	"github.com/throttlekit/throttlekit-go/sdk/redisdoor"
+	"github.com/throttlekit/throttlekit-go/tools/redistest"
 )
 
 // TestClusterSendsNothingTwice hangs up on every script and every DEL: each is seen once,
@@ -105,5 +107,59 @@ func TestAMovedSlotIsRemembered(t *testing.T) {
 				t.Errorf("the key is at %q, want %s", node, next.listener.Addr())
 			}
 		})
+	}
+}
+
+// TestANodeThatBreaksOffIsLookedAt: the cluster may have replaced it, and it would go on to
+// take connections and to break them.
+func TestANodeThatBreaksOffIsLookedAt(t *testing.T) {
+	for how, opts := range map[string][]redisdoor.Option{"fused": nil, "alone": {redisdoor.WithoutFusing()}} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			next := startFakeNode(t, func(c fakeCommand) []byte { return []byte("*5\r\n:1\r\n:7\r\n:6\r\n:0\r\n:0\r\n") })
+			_, nextPort, _ := net.SplitHostPort(next.listener.Addr().String())
+			var replaced atomic.Bool
+			former := startFakeRedis(t, func(c fakeCommand) []byte {
+				switch _, owner, _ := net.SplitHostPort(c.self.String()); c.words[0] {
+				case "CLUSTER":
+					if replaced.Load() {
+						owner = nextPort
+					}
+					return fmt.Appendf(nil, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%s\r\n", owner)
+				case "PING":
+					return []byte("+PONG\r\n")
+				}
+				replaced.Store(true)
+				return nil
+			})
+			limiter := behind(t, openDoor(t, dialCluster(t, "redis+cluster://"+former.listener.Addr().String()), opts...), fivePerHour)
+			start := time.Now()
+			for d, err := limiter.Check(t.Context(), secretKey); err != nil || !d.Allowed; d, err = limiter.Check(t.Context(), secretKey) {
+				if time.Since(start) > 5*time.Second {
+					t.Fatalf("the node that took over was not asked within 5 s: %v", err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
+
+// TestNodeIsTheOwnerOfTheWholeKey: of what Redis knows it by, not of what the caller does.
+func TestNodeIsTheOwnerOfTheWholeKey(t *testing.T) {
+	c := onCluster(t)
+	way := dialCluster(t, c.URL())
+	before := prefix(t)
+	limiter := newLimiter(t, way, fivePerHour, redisdoor.WithPrefix(before))
+	for _, key := range numbered(20) {
+		if _, err := limiter.Peek(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := limiter.Node(key), ownerOf(t, c, before+":"+key).Address(); got != want {
+			t.Errorf("%s is at %s, want %s", key, got, want)
+		}
+	}
+	single := newLimiter(t, dial(t, redistest.Start(t)), fivePerHour)
+	if node := single.Node("a"); node != "" {
+		t.Errorf("without a cluster the key is at %q, want no address", node)
 	}
 }

@@ -97,9 +97,6 @@ func TestClusterRunsManyOnlyInOneSlot(t *testing.T) {
 		}
 		return n
 	}
-	if _, err := limiter.CheckMany(t.Context(), append(numbered(10), inSlot("x", 2)...), 1); err != nil {
-		t.Fatal(err) // and the scripts are known
-	}
 	for _, row := range []struct {
 		name string
 		keys []string
@@ -112,9 +109,12 @@ func TestClusterRunsManyOnlyInOneSlot(t *testing.T) {
 		{"no script has more than 256", inSlot("a", 257), 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			before := count()
-			if _, err := limiter.CheckMany(t.Context(), row.keys, 1); err != nil {
-				t.Fatal(err)
+			before := 0
+			for range 2 { // the first time a node may have to be told a script
+				before = count()
+				if _, err := limiter.CheckMany(t.Context(), row.keys, 1); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if got := count() - before; got != row.want {
 				t.Errorf("%d keys took %d scripts, want %d", len(row.keys), got, row.want)
